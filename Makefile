@@ -1,0 +1,212 @@
+# One Makefile, no recursion: every object knows every header it read.
+# `make help` lists the targets; the `## ` lines below are its text.
+MAKEFLAGS += -rR --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := all
+
+# make -R leaves CC undefined, not "default": cover both (sub-makes inherit -R).
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := gcc
+endif
+VARIANT ?= release
+B       := build/$(VARIANT)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+version := 0.1.0
+
+# --- flags: user's CFLAGS/LDFLAGS are appended last and never assigned here
+std  := -std=gnu11 -D_GNU_SOURCE -DJITNESS_VERSION='"$(version)"' -iquote .
+warn := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wwrite-strings -Wpointer-arith -Wundef \
+	-Wformat=2 -Wvla -Wimplicit-fallthrough -Wcast-qual \
+	$(if $(WERROR),-Werror)
+opt.release := -O2 -g
+opt.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+opt.tsan    := -O1 -g -fsanitize=thread
+opt.cov     := -O0 -g --coverage
+$(if $(opt.$(VARIANT)),,$(error unknown VARIANT=$(VARIANT); one of: $(sort $(patsubst opt.%,%,$(filter opt.%,$(.VARIABLES))))))
+# The .so lives in a stranger's process: hidden by default, early-bound TLS.
+pic := -fPIC -fvisibility=hidden -ftls-model=initial-exec
+
+# Only cupti/ and the simulated device see NVIDIA's headers; a stray include
+# elsewhere does not compile. tools/bootstrap finds them and writes build/config.mk.
+inc.cupti = -isystem $(CUPTI_INCLUDE)
+inc.tests = -isystem $(CUPTI_INCLUDE)
+inc        = $(inc.$(firstword $(subst /, ,$<)))
+
+cflags  = $(std) $(inc) $(warn) $(opt.$(VARIANT)) $(pic) -MMD -MP -MF $(@:.o=.d) $(CFLAGS)
+ldflags = $(opt.$(VARIANT)) $(LDFLAGS)
+
+# --- what is built from what: this block is the architecture
+trace_src   := trace/err.c trace/event.c trace/frame.c trace/encode.c trace/journal.c \
+	trace/decode.c trace/gather.c trace/collect.c trace/pack.c trace/writer.c trace/reader.c \
+	trace/recover.c \
+	trace/hash.c trace/create.c trace/redact.c trace/options.c trace/fd.c
+cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
+	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/modules.c cupti/graphs.c \
+	cupti/image.c cupti/emit.c
+preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
+	preload/threads.c preload/process.c preload/hooks.c
+decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c decoder/suggest.c \
+	decoder/mem.c decoder/out.c decoder/print.c decoder/json.c decoder/utf8.c decoder/demangle.c \
+	decoder/idmap.c decoder/name_table.c decoder/histogram.c decoder/clock_map.c decoder/join.c \
+	decoder/kernel_table.c decoder/graph_table.c decoder/module_table.c decoder/process_model.c \
+	decoder/process_end.c decoder/session_files.c decoder/session_model.c decoder/totals.c \
+	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
+	decoder/report_json.c decoder/report_text.c decoder/report_tables.c \
+	decoder/cmd_run.c decoder/cmd_report.c decoder/cmd_dump.c decoder/cmd_export.c \
+	decoder/cmd_doctor.c decoder/cmd_help.c decoder/probe.c \
+	decoder/doctor_gpu.c decoder/doctor_cupti.c decoder/doctor_host.c
+unit_src    := tests/unit/unit.c \
+	tests/unit/t_layout.c tests/unit/t_image.c tests/unit/t_buffers.c tests/unit/t_records.c \
+	tests/unit/t_callbacks.c tests/unit/t_emit.c \
+	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_journal.c \
+	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_redact.c \
+	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
+	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c
+
+# of cupti/, what needs no driver to be tested
+unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
+	cupti/names.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/modules.c cupti/graphs.c cupti/api.c
+
+obj     = $(addprefix $(B)/,$(1:.c=.o))
+headers = $(wildcard trace/*.h cupti/*.h preload/*.h decoder/*.h)
+q       = $(if $(V),,@)
+say     = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+## all: the injected library and the jitness command (default)
+.PHONY: all
+all: $(B)/libjitness.so $(B)/jitness
+ifeq ($(VARIANT),release)
+all: jitness
+endif
+
+# Found or installed by tools/bootstrap the first time anything is built.
+build/config.mk: tools/bootstrap
+	@tools/bootstrap
+ifeq ($(filter clean help uninstall,$(MAKECMDGOALS)),)
+-include build/config.mk
+endif
+-include tests/sim/sim.mk
+
+$(B)/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(cflags) -c -o $@ $<
+
+# Rebuilt only when the flags change; objects depend on it.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@f='$(CC) $(std) $(warn) $(opt.$(VARIANT)) $(pic) $(CUPTI_INCLUDE) $(CFLAGS) $(ldflags)'; \
+	 [ "$$f" = "$$(cat $@ 2>/dev/null)" ] || echo "$$f" >$@
+.PHONY: FORCE
+FORCE:
+
+# What goes into the host is linked static and hidden; libc is all it needs.
+host_libs := -Wl,-Bstatic -lzstd -Wl,-Bdynamic
+$(B)/libjitness.so: $(call obj,$(trace_src) $(cupti_src) $(preload_src)) preload/exports.map
+	$(call say,LD,$@)
+	$(q)$(CC) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=preload/exports.map \
+		-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,defs \
+		-Wl,-soname,libjitness.so $(host_libs) $(ldflags)
+
+$(B)/jitness: $(call obj,$(trace_src) $(decoder_src))
+	$(call say,LD,$@)
+	$(q)$(CC) -o $@ $^ -Wl,-Bstatic -lzstd -Wl,-Bdynamic -lcjson -lm $(ldflags)
+
+jitness: build/release/jitness
+	$(q)ln -sf $< $@
+
+# --- tests
+unit_lib := $(filter-out decoder/main.c,$(trace_src) $(decoder_src)) $(unit_cupti)
+$(B)/unit: $(call obj,$(unit_src) $(unit_lib))
+	$(call say,LD,$@)
+	$(q)$(CC) -o $@ $^ -lzstd -lcjson -lm -lpthread $(ldflags)
+
+## check: every test (no GPU needed); prints 'N passed, N failed' last
+.PHONY: check
+check: all sim
+	$(q)tests/run
+
+## demo: traces an inference-like program and prints its report
+.PHONY: demo
+demo: all sim
+	$(q)tests/demo.sh
+
+## unit: unit tests of this VARIANT
+.PHONY: unit
+unit: $(B)/unit
+	$(q)$(B)/unit
+
+## fuzz: the reader under libFuzzer for FUZZ_SECONDS (60); needs clang
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz:
+	$(q)tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+## check-static: headers, layers, exports, imports, documents that follow the source
+.PHONY: check-static
+check-static: check-headers check-layers check-exports check-imports check-docs
+
+## check-headers: every header compiles on its own
+.PHONY: check-headers
+check-headers: $(headers:%=$(B)/hdr/%.ok)
+$(B)/hdr/%.h.ok: %.h $(B)/flags
+	@mkdir -p $(@D)
+	$(q)echo '#include "$<"' | $(CC) $(std) $(inc) $(warn) -Werror -fsyntax-only -x c - && touch $@
+
+## check-layers: includes point the way docs/architecture.md says
+.PHONY: check-layers
+check-layers:
+	$(q)tools/check-layers trace:trace cupti:cupti,trace preload:preload,cupti,trace decoder:decoder,trace
+
+## check-exports: the .so exports exactly what preload/exports.map says
+.PHONY: check-exports
+check-exports: $(B)/libjitness.so
+	$(q)tools/check-exports $< preload/exports.map
+
+## check-imports: the .so calls nothing that can stop or talk over its host
+.PHONY: check-imports
+check-imports: $(B)/libjitness.so
+	$(q)tools/check-imports $< tools/forbidden-imports
+
+## check-docs: format tables and man pages agree with the source
+.PHONY: check-docs
+check-docs: $(B)/jitness
+	$(q)tools/check-format-doc
+	$(q)tools/check-env-doc $(B)/jitness
+
+# --- installation
+lib_dir := $(DESTDIR)$(PREFIX)/lib/jitness
+man_dir := $(DESTDIR)$(PREFIX)/share/doc/jitness
+## install: to PREFIX (/usr/local), below DESTDIR
+.PHONY: install
+install: all
+	install -D -m 755 $(B)/jitness $(DESTDIR)$(PREFIX)/bin/jitness
+	install -D -m 755 $(B)/libjitness.so $(lib_dir)/libjitness.so
+	install -d $(man_dir)
+	install -m 644 README.md LICENSE docs/*.md $(man_dir)
+
+## uninstall: what install put there
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/jitness
+	rm -rf $(lib_dir) $(man_dir)
+
+## clean: removes build/
+.PHONY: clean
+clean:
+	rm -rf build jitness
+
+## help: this text
+.PHONY: help
+help:
+	@echo 'targets:'; sed -n 's/^## \([a-z-]*\): /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	 while IFS=$$'\t' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+	@echo 'variables:'; echo '  VARIANT=$(sort $(patsubst opt.%,%,$(filter opt.%,$(.VARIABLES)))) (now $(VARIANT)), PREFIX, DESTDIR,'; \
+	 echo '  FUZZ_SECONDS, CUDA_HOME, V=1, WERROR=1, CC, CFLAGS, LDFLAGS'
+
+-include $(patsubst %.o,%.d,$(call obj,$(trace_src) $(cupti_src) $(preload_src) $(decoder_src) $(unit_src)))

@@ -1,0 +1,43 @@
+/*
+ * calls: the API calls we have callbacks on, and the stack of those a thread is in.
+ * Driver calls only: a runtime launch, graph launch, instantiate or update passes through
+ * the driver's call with the same correlation id (seen with CUDA 13.0, static and shared
+ * cudart), so that one pair of callbacks tells each once.
+ */
+#ifndef JITNESS_CUPTI_CALLS_H
+#define JITNESS_CUPTI_CALLS_H
+
+#include <stdint.h>
+
+#include <cupti.h>
+
+#include "trace/event.h"
+
+enum call_class {
+	CALL_NONE,
+	CALL_LAUNCH, /* kernels and graphs: one LAUNCH record */
+	CALL_LOAD,   /* brings code in: one LOAD record */
+	CALL_LOOKUP, /* no record, but modules may be loaded inside it */
+	CALL_GRAPH,  /* instantiate, update, node update: GRAPH records */
+};
+
+struct call {
+	uint16_t api;  /* enum api_id */
+	uint8_t class; /* enum call_class */
+};
+
+/*
+ * NULL for a driver call that we do not follow, and for what is no driver call; cbid <
+ * CUPTI_DRIVER_TRACE_CBID_SIZE is worth asking for.
+ */
+const struct call *call_of(CUpti_CallbackId cbid);
+
+struct call_frame {
+	uint64_t start_ns;
+	uint32_t corr;
+	uint16_t cbid;
+	uint16_t api;
+	uint8_t class;
+};
+
+#endif

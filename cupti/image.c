@@ -1,0 +1,346 @@
+#include "cupti/image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "cupti/maps.h"
+
+#define FATBIN_WRAPPER_MAGIC 0x466243b1u /* {magic, version, data*, filename*} */
+#define FATBIN_MAGIC         0xba55ed50u /* {magic, u16 version, u16 header, u64 bytes} */
+#define NVVM_MAGIC           0x7f4e43edu
+#define BITCODE_MAGIC        0xdec04342u
+#define EM_CUDA_             190
+#define STO_CUDA_ENTRY       0x10
+#define PAGE                 4096u
+#define SECTIONS_AT_ONCE     32
+
+/* The caller's own memory through the kernel: a bad pointer is an error, not a signal. */
+size_t image_peek(void *dst, const void *src, size_t n)
+{
+	static _Atomic bool denied; /* seccomp, or no such call: then trust the pointer */
+	uintptr_t at = (uintptr_t)src;
+	/* The kernel does not split an element: one up to the page's end, one behind it. */
+	size_t first = PAGE - (at & (PAGE - 1));
+	struct iovec local = { dst, n };
+	struct iovec remote[2];
+	int saved_errno = errno;
+	ssize_t got;
+
+	if (!src || at < PAGE || !n)
+		return 0;
+	if (first > n)
+		first = n;
+	if (!atomic_load_explicit(&denied, memory_order_relaxed)) {
+		remote[0] = (struct iovec){ (void *)at, first };
+		remote[1] = (struct iovec){ (void *)(at + first), n - first };
+		got = process_vm_readv(getpid(), &local, 1, remote, n > first ? 2 : 1, 0);
+		if (got < 0 && (errno == EPERM || errno == ENOSYS || errno == ESRCH)) {
+			atomic_store_explicit(&denied, true, memory_order_relaxed);
+		} else {
+			errno = saved_errno;
+			return got < 0 ? 0 : (size_t)got;
+		}
+		errno = saved_errno;
+	}
+	/* Never across a page: a short PTX string may end where memory ends. */
+	memcpy(dst, src, first);
+	return first;
+}
+
+size_t image_peek_string(char *dst, const char *src, size_t n)
+{
+	size_t len = 0, got, want;
+	const char *end;
+
+	while (len + 1 < n) {
+		want = n - 1 - len < 256 ? n - 1 - len : 256;
+		got = image_peek(dst + len, src + len, want);
+		end = memchr(dst + len, 0, got);
+		if (end)
+			return (size_t)(end - dst);
+		len += got;
+		if (!got)
+			break;
+	}
+	if (n)
+		dst[len] = 0;
+	return len;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t le64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint16_t le16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static bool text_like(uint8_t c)
+{
+	return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0x7f);
+}
+
+/*
+ * PTX is text: a directive (".version"), after white space and comments of any
+ * length. Within the head we may see nothing but a comment: that counts.
+ */
+static bool looks_like_ptx(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		if (p[i] == ' ' || p[i] == '\t' || p[i] == '\n' || p[i] == '\r') {
+			i++;
+		} else if (p[i] == '/' && (i + 1 == n || p[i + 1] == '/' || p[i + 1] == '*')) {
+			for (; i < n && p[i]; i++)
+				if (!text_like(p[i]) && p[i] < 0x80)
+					return false;
+			return true;
+		} else {
+			break;
+		}
+	}
+	/* Enough of the word to be sure, or as much of it as the input has. */
+	if (i == n || p[i] != '.')
+		return false;
+	return !memcmp(p + i, ".version", n - i < 8 ? n - i : 8) ||
+	       (n - i >= 7 && !memcmp(p + i, ".target", 7));
+}
+
+enum image_kind image_classify(const uint8_t *head, size_t n)
+{
+	if (n >= 4) {
+		switch (le32(head)) {
+		case FATBIN_WRAPPER_MAGIC:
+		case FATBIN_MAGIC:
+			return IMAGE_FATBIN;
+		case NVVM_MAGIC:
+		case BITCODE_MAGIC:
+			return IMAGE_LTOIR;
+		default:
+			break;
+		}
+		if (!memcmp(head, ELFMAG, SELFMAG)) {
+			/* Host objects can be given to the linker; e_machine tells them apart. */
+			if (n < 20)
+				return IMAGE_CUBIN;
+			switch (le16(head + 18)) {
+			case EM_X86_64:
+			case EM_AARCH64:
+			case EM_PPC64:
+				return IMAGE_OTHER;
+			default:
+				return IMAGE_CUBIN;
+			}
+		}
+	}
+	if (!n)
+		return IMAGE_UNKNOWN;
+	return looks_like_ptx(head, n) ? IMAGE_PTX : IMAGE_OTHER;
+}
+
+static uint64_t later(uint64_t a, uint64_t offset, uint64_t bytes)
+{
+	uint64_t end = offset + bytes;
+
+	/* An image of more than 4 GiB is a damaged header. */
+	return end < offset || end > UINT32_MAX || end < a ? a : end;
+}
+
+/* Size of an ELF of which only the address is known: the furthest end of anything in it. */
+static uint64_t elf_bytes(uint64_t image, const uint8_t *head, size_t n)
+{
+	Elf64_Ehdr eh;
+	Elf64_Shdr sh[SECTIONS_AT_ONCE];
+	uint64_t end, at, count;
+	uintptr_t table; /* an integer: the offset in it may be nonsense */
+	size_t want;
+
+	if (n < sizeof(eh) || head[EI_CLASS] != ELFCLASS64)
+		return 0;
+	memcpy(&eh, head, sizeof(eh));
+	end = later(sizeof(eh), eh.e_phoff, (uint64_t)eh.e_phnum * eh.e_phentsize);
+	if (!eh.e_shoff || eh.e_shoff > UINT32_MAX || eh.e_shentsize != sizeof(sh[0]))
+		return 0;
+	table = image + eh.e_shoff;
+	count = eh.e_shnum;
+	if (!count) { /* more than 65,279 sections: section 0 has the number */
+		if (image_peek(sh, (const void *)table, sizeof(sh[0])) < sizeof(sh[0]))
+			return 0;
+		count = sh[0].sh_size;
+	}
+	if (count > UINT32_MAX / sizeof(sh[0]))
+		return 0;
+	end = later(end, eh.e_shoff, count * sizeof(sh[0]));
+	for (at = 0; at < count; at += SECTIONS_AT_ONCE) {
+		want = count - at < SECTIONS_AT_ONCE ? (size_t)(count - at) : SECTIONS_AT_ONCE;
+		if (image_peek(sh, (const void *)(table + at * sizeof(sh[0])),
+			       want * sizeof(sh[0])) < want * sizeof(sh[0]))
+			return 0;
+		for (size_t i = 0; i < want; i++)
+			if (sh[i].sh_type != SHT_NOBITS && sh[i].sh_type != SHT_NULL)
+				end = later(end, sh[i].sh_offset, sh[i].sh_size);
+	}
+	return end;
+}
+
+/* Images on a stack belong to our callers, whose frames lie above ours. */
+#define STACK_REACH (256u << 10)
+
+static void image_locate(struct image *img, const void *at, char *path, size_t path_size)
+{
+	struct maps_entry e;
+	uintptr_t here = (uintptr_t)&e, addr = (uintptr_t)at;
+
+	if (maps_find(addr, &e, path, path_size))
+		return;
+	if (path[0] == '/' && strncmp(path, "/dev/zero", 9)) { /* shared anonymous memory */
+		img->source = SOURCE_MAPPED;
+		img->offset = e.offset + (addr - e.start);
+		return;
+	}
+	/* Only the main thread's stack has a name. */
+	img->source = !strncmp(path, "[stack", 6) || (addr > here && addr - here < STACK_REACH) ?
+			      SOURCE_STACK : SOURCE_MEMORY;
+	path[0] = 0;
+}
+
+void image_inspect(struct image *ret, const void *image, char *path, size_t path_size)
+{
+	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, (uintptr_t)image, 0, 0 };
+	uint8_t head[IMAGE_HEAD_BYTES];
+	size_t n = image_peek(head, image, sizeof(head));
+
+	path[0] = 0;
+	img.kind = image_classify(head, n);
+	if (img.kind == IMAGE_FATBIN && n >= 16 && le32(head) == FATBIN_WRAPPER_MAGIC) {
+		/* The wrapper is a few bytes anywhere; the code is what it points to. */
+		img.address = le64(head + 8);
+		n = image_peek(head, (const void *)(uintptr_t)img.address, sizeof(head));
+	}
+	if (img.kind == IMAGE_FATBIN && n >= 16 && le32(head) == FATBIN_MAGIC)
+		img.bytes = later(0, le16(head + 6), le64(head + 8));
+	else if (img.kind == IMAGE_CUBIN)
+		img.bytes = elf_bytes(img.address, head, n);
+	if (n)
+		image_locate(&img, (const void *)(uintptr_t)img.address, path, path_size);
+	*ret = img;
+}
+
+void image_inspect_file(struct image *ret, const char *path)
+{
+	struct image img = { IMAGE_UNKNOWN, SOURCE_PATH, 0, 0, 0 };
+	uint8_t head[IMAGE_HEAD_BYTES];
+	int saved_errno = errno;
+	struct stat st;
+	ssize_t n;
+	/* O_NONBLOCK: a FIFO must not hold the host up. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0) {
+		if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+			img.bytes = (uint64_t)st.st_size;
+			n = pread(fd, head, sizeof(head), 0);
+			if (n > 0)
+				img.kind = image_classify(head, (size_t)n);
+		}
+		close(fd);
+	}
+	errno = saved_errno;
+	*ret = img;
+}
+
+/* Is [offset, offset + bytes) inside size? Never overflows. */
+static bool within(uint64_t offset, uint64_t bytes, size_t size)
+{
+	return offset <= size && bytes <= size - offset;
+}
+
+static bool section_at(const uint8_t *data, size_t size, const Elf64_Ehdr *eh, uint64_t count,
+		       uint64_t index, Elf64_Shdr *ret)
+{
+	if (index >= count)
+		return false;
+	/* count was checked against the size: the product cannot overflow. */
+	memcpy(ret, data + eh->e_shoff + index * sizeof(*ret), sizeof(*ret));
+	return ret->sh_type == SHT_NOBITS || within(ret->sh_offset, ret->sh_size, size);
+}
+
+/* Entries of one symbol table; false when fn ended the walk. */
+static bool symbols_walk(const uint8_t *data, const Elf64_Shdr *tab, const Elf64_Shdr *str,
+			 image_kernel_fn fn, void *arg, uint32_t *count)
+{
+	Elf64_Sym sym;
+	const char *name;
+	size_t room;
+
+	for (uint64_t i = 0; i < tab->sh_size / sizeof(sym); i++) {
+		memcpy(&sym, data + tab->sh_offset + i * sizeof(sym), sizeof(sym));
+		if (ELF64_ST_TYPE(sym.st_info) != STT_FUNC || !(sym.st_other & STO_CUDA_ENTRY))
+			continue;
+		if (sym.st_name >= str->sh_size)
+			continue;
+		name = (const char *)data + str->sh_offset + sym.st_name;
+		room = (size_t)(str->sh_size - sym.st_name);
+		++*count;
+		if (fn && !fn(arg, name, strnlen(name, room)))
+			return false;
+	}
+	return true;
+}
+
+uint32_t image_kernels(const void *data, size_t size, image_kernel_fn fn, void *arg)
+{
+	const uint8_t *p = data;
+	Elf64_Ehdr eh;
+	Elf64_Shdr tab, str;
+	uint64_t count;
+	uint32_t kernels = 0;
+
+	if (!p || size < sizeof(eh) || memcmp(p, ELFMAG, SELFMAG) ||
+	    p[EI_CLASS] != ELFCLASS64 || p[EI_DATA] != ELFDATA2LSB)
+		return 0;
+	memcpy(&eh, p, sizeof(eh));
+	if (!eh.e_shoff || eh.e_shentsize != sizeof(Elf64_Shdr) ||
+	    !within(eh.e_shoff, sizeof(Elf64_Shdr), size))
+		return 0;
+	count = eh.e_shnum;
+	if (!count) {
+		memcpy(&tab, p + eh.e_shoff, sizeof(tab));
+		count = tab.sh_size;
+	}
+	if (count > (size - eh.e_shoff) / sizeof(Elf64_Shdr))
+		return 0;
+	for (uint64_t i = 0; i < count; i++) {
+		if (!section_at(p, size, &eh, count, i, &tab) || tab.sh_type != SHT_SYMTAB)
+			continue;
+		if (!section_at(p, size, &eh, count, tab.sh_link, &str) ||
+		    str.sh_type != SHT_STRTAB)
+			continue;
+		if (!symbols_walk(p, &tab, &str, fn, arg, &kernels))
+			break;
+	}
+	return kernels;
+}

@@ -1,0 +1,54 @@
+/*
+ * image: what an application handed to the driver, and where it lived.
+ *
+ * Nothing here trusts the bytes: heads are read through the kernel (no fault on a
+ * bad pointer), every offset inside a cubin is checked against its size.
+ * Allocates nothing; any thread.
+ */
+#ifndef JITNESS_CUPTI_IMAGE_H
+#define JITNESS_CUPTI_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/event.h"
+
+#define IMAGE_HEAD_BYTES 64
+
+struct image {
+	enum image_kind kind;
+	enum image_source source;
+	uint64_t address; /* of the code itself: behind a fatbin wrapper, what it points to */
+	uint64_t offset;  /* SOURCE_MAPPED: in the file */
+	uint64_t bytes;   /* 0: unknown */
+};
+
+/* Copies up to n bytes from src, stopping where memory is not readable; returns the count. */
+size_t image_peek(void *dst, const void *src, size_t n);
+
+/* Copies a string of at most n - 1 bytes, NUL-terminated; returns its length. */
+size_t image_peek_string(char *dst, const char *src, size_t n);
+
+/* By magic number; n bytes at head, n may be small. */
+enum image_kind image_classify(const uint8_t *head, size_t n);
+
+/*
+ * Describes the image at this address. path gets the mapped file (SOURCE_MAPPED),
+ * NUL-terminated and cut at path_size, else "". NULL image: all unknown.
+ */
+void image_inspect(struct image *ret, const void *image, char *path, size_t path_size);
+
+/* The same for a file that the driver was asked to open: kind and size. */
+void image_inspect_file(struct image *ret, const char *path);
+
+/* false ends the walk. name is not NUL-terminated at len when the string table is cut. */
+typedef bool (*image_kernel_fn)(void *arg, const char *name, size_t len);
+
+/*
+ * Calls fn (may be NULL) for each kernel entry of an ELF cubin in [data, data + size).
+ * Returns how many there are; 0 for anything that is not a well-formed 64-bit ELF.
+ */
+uint32_t image_kernels(const void *data, size_t size, image_kernel_fn fn, void *arg);
+
+#endif

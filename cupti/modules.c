@@ -1,0 +1,414 @@
+#include "cupti/modules.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cupti/api.h"
+#include "cupti/emit.h"
+#include "cupti/image.h"
+#include "trace/hash.h"
+#include "trace/redact.h"
+
+#define PATH_BYTES  4096
+#define NAMES_SMALL 1024 /* one Triton kernel; more kernels get a mapping of their own */
+#define SEEN_SLOTS  16384u
+#define SEEN_PROBES 64u
+#define WAITING_MAX 4
+
+/* Hashes of images whose kernel list is in the trace; 0: free. Never shrinks. */
+static _Atomic uint64_t *seen;
+static _Atomic uint64_t modules;
+static bool redact;
+
+/* A MODULE record that waits for its call to end. Kept small: it is thread-local. */
+struct waiting {
+	uint64_t time_ns;
+	uint64_t bytes;
+	uint64_t hash;
+	uint32_t context;
+	uint32_t module;
+	uint32_t kernels;
+	uint32_t corr;
+	uint16_t api;
+	uint8_t image;
+};
+static __thread struct waiting waiting_tls[WAITING_MAX];
+static __thread uint8_t waiting_count_tls;
+
+int modules_start(bool redact_paths)
+{
+	void *p = mmap(NULL, SEEN_SLOTS * sizeof(*seen), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	redact = redact_paths;
+	atomic_store(&modules, 0);
+	seen = p == MAP_FAILED ? NULL : p; /* a forked child's trace needs its own lists */
+	return seen ? 0 : -1;
+}
+
+static bool seen_before(uint64_t hash)
+{
+	uint64_t v;
+
+	for (uint32_t i = 0; seen && i < SEEN_PROBES; i++) {
+		v = atomic_load_explicit(&seen[(hash + i) % SEEN_SLOTS], memory_order_relaxed);
+		if (v == hash)
+			return true;
+		if (!v)
+			break;
+	}
+	return false;
+}
+
+/* After the list is in the journal: until then another thread had better write it too. */
+static void seen_add(uint64_t hash)
+{
+	uint64_t v;
+
+	for (uint32_t i = 0; seen && i < SEEN_PROBES; i++) {
+		v = 0;
+		if (atomic_compare_exchange_strong(&seen[(hash + i) % SEEN_SLOTS], &v, hash) ||
+		    v == hash)
+			return;
+	}
+}
+
+/* MODULE_KERNELS: names with a NUL after each, split over as many records as it takes. */
+struct kernel_list {
+	char *names;
+	size_t size, used;
+	uint64_t hash, first, next;
+	bool complete;
+};
+
+static void list_flush(struct kernel_list *l)
+{
+	uint64_t f[MODULE_KERNELS_N] = {
+		[MODULE_KERNELS_HASH] = l->hash,
+		[MODULE_KERNELS_FIRST] = l->first,
+	};
+
+	if (l->used && !emit(EVENT_MODULE_KERNELS, f, MODULE_KERNELS_N, l->names, l->used))
+		l->complete = false;
+	l->first = l->next;
+	l->used = 0;
+}
+
+static bool list_add(void *arg, const char *name, size_t len)
+{
+	struct kernel_list *l = arg;
+
+	if (len > l->size - 1)
+		len = l->size - 1;
+	if (l->used + len + 1 > l->size)
+		list_flush(l);
+	memcpy(l->names + l->used, name, len);
+	l->names[l->used + len] = 0;
+	l->used += len + 1;
+	l->next++;
+	return true;
+}
+
+static void kernels_tell(const void *image, size_t size, uint64_t hash, uint32_t kernels)
+{
+	char small[NAMES_SMALL];
+	struct kernel_list l = { .names = small, .size = sizeof(small), .hash = hash,
+				 .complete = true };
+	void *p = MAP_FAILED;
+
+	if (kernels > 1) {
+		p = mmap(NULL, EVENT_BLOB_MAX, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p != MAP_FAILED) {
+			l.names = p;
+			l.size = EVENT_BLOB_MAX;
+		}
+	}
+	image_kernels(image, size, list_add, &l);
+	list_flush(&l);
+	if (l.complete)
+		seen_add(hash);
+	if (p != MAP_FAILED)
+		munmap(p, EVENT_BLOB_MAX);
+}
+
+static void module_emit(const struct waiting *w, uint64_t library)
+{
+	uint64_t f[MODULE_N];
+
+	f[MODULE_TIME] = w->time_ns;
+	f[MODULE_CONTEXT] = w->context;
+	f[MODULE_MODULE] = w->module;
+	f[MODULE_BYTES] = w->bytes;
+	f[MODULE_HASH] = w->hash;
+	f[MODULE_IMAGE] = w->image;
+	f[MODULE_KERNELS] = w->kernels;
+	f[MODULE_CALL_API] = w->api;
+	f[MODULE_CALL_CORR] = w->corr;
+	f[MODULE_LIBRARY] = library;
+	if (emit(EVENT_MODULE, f, MODULE_N, NULL, 0))
+		atomic_fetch_add_explicit(&modules, 1, memory_order_relaxed);
+}
+
+static uint32_t context_id(CUcontext context)
+{
+	uint32_t id = 0;
+
+	if (!context || !cupti_api.GetContextId ||
+	    cupti_api.GetContextId(context, &id) != CUPTI_SUCCESS)
+		return 0;
+	return id;
+}
+
+void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *frame)
+{
+	const CUpti_ModuleResourceData *m = data->resourceDescriptor;
+	struct waiting w = { .time_ns = emit_now(), .context = context_id(data->context) };
+	int saved_errno = errno;
+
+	if (!m)
+		return;
+	w.module = m->moduleId;
+	if (m->pCubin && m->cubinSize) {
+		/* The bytes are CUPTI's and go away with this callback. */
+		w.bytes = m->cubinSize;
+		w.hash = hash64(m->pCubin, m->cubinSize);
+		w.image = (uint8_t)image_classify((const uint8_t *)m->pCubin,
+						  m->cubinSize < IMAGE_HEAD_BYTES ?
+							  m->cubinSize : IMAGE_HEAD_BYTES);
+		w.kernels = image_kernels(m->pCubin, m->cubinSize, NULL, NULL);
+		if (w.kernels && !seen_before(w.hash))
+			kernels_tell(m->pCubin, m->cubinSize, w.hash, w.kernels);
+	}
+	if (frame) {
+		w.api = frame->api;
+		w.corr = frame->corr;
+	}
+	if (frame && waiting_count_tls < WAITING_MAX)
+		waiting_tls[waiting_count_tls++] = w;
+	else
+		module_emit(&w, 0);
+	errno = saved_errno;
+}
+
+void modules_unloading(const CUpti_ResourceData *data)
+{
+	const CUpti_ModuleResourceData *m = data->resourceDescriptor;
+	uint64_t f[UNLOAD_N];
+
+	if (!m)
+		return;
+	f[UNLOAD_TIME] = emit_now();
+	f[UNLOAD_CONTEXT] = context_id(data->context);
+	f[UNLOAD_MODULE] = m->moduleId;
+	emit(EVENT_UNLOAD, f, UNLOAD_N, NULL, 0);
+}
+
+/*
+ * Of a CUkernel, which cuLaunchKernel takes in place of a CUfunction. A real CUfunction
+ * is refused with CUDA_ERROR_INVALID_HANDLE (driver 580): no need to tell them apart.
+ */
+static uint64_t library_of_kernel(CUkernel kernel)
+{
+	CUlibrary library = NULL;
+
+	if (!kernel || !driver_api.cuKernelGetLibrary ||
+	    driver_api.cuKernelGetLibrary(&library, kernel) != CUDA_SUCCESS)
+		return 0;
+	return (uintptr_t)library;
+}
+
+static bool succeeded(const CUpti_CallbackData *data)
+{
+	return data->functionReturnValue && *(const CUresult *)data->functionReturnValue == 0;
+}
+
+/* The handle that a LOAD record of this library or module carries; 0: not to be known. */
+static uint64_t library_of_call(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
+{
+	const void *p = data->functionParams;
+
+	switch (cbid) {
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoad:
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadData:
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadDataEx:
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadFatBinary:
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadData:
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadFromFile:
+		/* All of them start with a pointer to the new handle. */
+		return succeeded(data) ? **(const uintptr_t *const *)p : 0;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleGetFunction:
+		return (uintptr_t)((const cuModuleGetFunction_params *)p)->hmod;
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryGetModule:
+		return (uintptr_t)((const cuLibraryGetModule_params *)p)->library;
+	case CUPTI_DRIVER_TRACE_CBID_cuKernelGetFunction:
+		return library_of_kernel(((const cuKernelGetFunction_params *)p)->kernel);
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel_ptsz:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel_ptsz:
+		return library_of_kernel((CUkernel)((const cuLaunchKernel_params *)p)->f);
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx_ptsz:
+		return library_of_kernel((CUkernel)((const cuLaunchKernelEx_params *)p)->f);
+	default:
+		return 0;
+	}
+}
+
+void modules_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
+{
+	uint64_t library = 0;
+	uint8_t kept = 0;
+
+	if (!waiting_count_tls)
+		return;
+	if (data->functionParams)
+		library = library_of_call(cbid, data);
+	for (uint8_t i = 0; i < waiting_count_tls; i++) {
+		struct waiting *w = &waiting_tls[i];
+
+		/* Those of an outer call go on waiting. */
+		if (w->corr == data->correlationId)
+			module_emit(w, library);
+		else
+			waiting_tls[kept++] = *w;
+	}
+	waiting_count_tls = kept;
+}
+
+void modules_abandon(void)
+{
+	for (uint8_t i = 0; i < waiting_count_tls; i++)
+		module_emit(&waiting_tls[i], 0);
+	waiting_count_tls = 0;
+}
+
+uint64_t modules_total(void)
+{
+	return atomic_load_explicit(&modules, memory_order_relaxed);
+}
+
+/* What a load call was given. */
+struct load {
+	uint64_t handle;
+	const void *image; /* or */
+	const char *path;
+	uint64_t bytes;    /* when the call says it */
+	enum image_kind kind; /* when the call says it and the bytes do not */
+};
+
+static enum image_kind kind_of_input(CUjitInputType type)
+{
+	switch (type) {
+	case CU_JIT_INPUT_CUBIN:
+		return IMAGE_CUBIN;
+	case CU_JIT_INPUT_PTX:
+		return IMAGE_PTX;
+	case CU_JIT_INPUT_FATBINARY:
+		return IMAGE_FATBIN;
+	case CU_JIT_INPUT_NVVM:
+		return IMAGE_LTOIR;
+	default:
+		return IMAGE_OTHER;
+	}
+}
+
+static void load_of_call(struct load *l, CUpti_CallbackId cbid, const CUpti_CallbackData *data)
+{
+	const void *p = data->functionParams;
+
+	switch (cbid) {
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoad:
+		l->path = ((const cuModuleLoad_params *)p)->fname;
+		break;
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadFromFile:
+		l->path = ((const cuLibraryLoadFromFile_params *)p)->fileName;
+		break;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadData:
+		l->image = ((const cuModuleLoadData_params *)p)->image;
+		break;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadDataEx:
+		l->image = ((const cuModuleLoadDataEx_params *)p)->image;
+		break;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadFatBinary:
+		l->image = ((const cuModuleLoadFatBinary_params *)p)->fatCubin;
+		break;
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadData:
+		l->image = ((const cuLibraryLoadData_params *)p)->code;
+		break;
+	case CUPTI_DRIVER_TRACE_CBID_cuLinkAddData:
+	case CUPTI_DRIVER_TRACE_CBID_cuLinkAddData_v2: {
+		const cuLinkAddData_v2_params *add = p;
+
+		l->image = add->data;
+		l->bytes = add->size;
+		l->kind = kind_of_input(add->type);
+		l->handle = (uintptr_t)add->state;
+		return;
+	}
+	case CUPTI_DRIVER_TRACE_CBID_cuLinkAddFile:
+	case CUPTI_DRIVER_TRACE_CBID_cuLinkAddFile_v2: {
+		const cuLinkAddFile_v2_params *add = p;
+
+		l->path = add->path;
+		l->kind = kind_of_input(add->type);
+		l->handle = (uintptr_t)add->state;
+		return;
+	}
+	case CUPTI_DRIVER_TRACE_CBID_cuLinkComplete: {
+		const cuLinkComplete_params *done = p;
+
+		if (succeeded(data) && done->cubinOut)
+			l->image = *done->cubinOut; /* the linked code, which a load gets next */
+		if (succeeded(data) && done->sizeOut)
+			l->bytes = *done->sizeOut;
+		l->handle = (uintptr_t)done->state;
+		return;
+	}
+	default:
+		return;
+	}
+	l->handle = library_of_call(cbid, data);
+}
+
+void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
+		       uint64_t end_ns)
+{
+	struct load l = { .kind = IMAGE_UNKNOWN };
+	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, 0, 0, 0 };
+	char path[PATH_BYTES], shareable[PATH_BYTES];
+	const char *blob = path;
+	size_t blob_len;
+	uint64_t f[LOAD_N];
+
+	path[0] = 0;
+	if (data->functionParams)
+		load_of_call(&l, frame->cbid, data);
+	if (l.path && image_peek_string(path, l.path, sizeof(path)))
+		image_inspect_file(&img, path);
+	else if (l.image)
+		image_inspect(&img, l.image, path, sizeof(path));
+	if (img.kind == IMAGE_UNKNOWN || (img.kind == IMAGE_OTHER && l.kind != IMAGE_UNKNOWN))
+		img.kind = l.kind;
+	blob_len = strlen(path);
+	if (redact && blob_len) {
+		blob_len = redact_path(shareable, sizeof(shareable), path, blob_len);
+		blob = shareable;
+	}
+	f[LOAD_START] = frame->start_ns;
+	f[LOAD_END] = end_ns;
+	f[LOAD_CORR] = frame->corr;
+	f[LOAD_API] = frame->api;
+	f[LOAD_RESULT] = data->functionReturnValue ?
+				 *(const uint32_t *)data->functionReturnValue : 0;
+	f[LOAD_HANDLE] = l.handle;
+	f[LOAD_IMAGE] = img.kind;
+	f[LOAD_SOURCE] = img.source;
+	f[LOAD_ADDRESS] = img.address;
+	f[LOAD_OFFSET] = img.offset;
+	f[LOAD_BYTES] = l.bytes ? l.bytes : img.bytes;
+	emit(EVENT_LOAD, f, LOAD_N, blob, blob_len);
+}

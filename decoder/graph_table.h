@@ -1,0 +1,48 @@
+/* graph_table: executable CUDA graphs of a process: what is in them, how often they ran. */
+#ifndef JITNESS_DECODER_GRAPH_TABLE_H
+#define JITNESS_DECODER_GRAPH_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/idmap.h"
+
+struct names;
+struct section;
+
+#define GRAPHS_MAX 65536 /* executable graphs listed per process; more are only counted */
+
+struct graph_exec {
+	uint64_t graph;          /* CUPTI's graph id */
+	uint64_t version;        /* of the counts below; 0: as instantiated */
+	uint64_t kernels_version; /* of the kernels: the latest that were listed */
+	uint64_t nodes, kernel_nodes, unlisted;
+	uint64_t instantiate_ns; /* sum; 0: not seen */
+	uint64_t instantiated;   /* realtime of the first one's start; 0: not seen */
+	uint64_t updates, update_ns;
+	uint64_t failed;         /* instantiations and updates with a result */
+	uint64_t destroyed;      /* realtime, or 0 */
+	uint64_t runs;           /* GRAPH_RUN rows, or replays seen through their nodes */
+	uint64_t run_total_ns, run_max_ns, run_invalid;
+	uint64_t last_corr;      /* of the nodes' records, to tell replays apart */
+	struct graph_kernel {
+		uint32_t name;   /* session's names */
+		uint64_t count;
+	} *kernels;
+	size_t n_kernels, kernels_cap;
+};
+
+struct graph_table {
+	struct graph_exec *list;
+	size_t n, cap;
+	uint64_t unlisted; /* records of graphs beyond GRAPHS_MAX */
+	struct idmap by_id;
+};
+
+/* One GRAPH, GRAPH_KERNEL or GRAPH_RUN section. */
+void graph_table_fold(struct graph_table *t, const struct section *s, struct names *names);
+/* KERNEL rows that belong to graph nodes (level node): counts replays. */
+void graph_table_nodes(struct graph_table *t, const struct section *s);
+void graph_table_release(struct graph_table *t);
+
+#endif

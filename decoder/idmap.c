@@ -1,0 +1,48 @@
+#include "decoder/idmap.h"
+
+#include "decoder/mem.h"
+
+static struct idmap_slot *find(const struct idmap *m, uint64_t id)
+{
+	size_t i = idmap_hash(id) & (m->cap - 1);
+
+	while (m->slots[i].index && m->slots[i].id != id)
+		i = (i + 1) & (m->cap - 1);
+	return &m->slots[i];
+}
+
+uint32_t idmap_get(const struct idmap *m, uint64_t id)
+{
+	/* An empty slot holds 0, which wraps to IDMAP_NONE. */
+	return m->cap ? find(m, id)->index - 1 : IDMAP_NONE;
+}
+
+static void grow(struct idmap *m)
+{
+	struct idmap old = *m;
+
+	m->cap = old.cap ? old.cap * 2 : 64;
+	m->slots = mem_zalloc(m->cap, sizeof(*m->slots));
+	for (size_t i = 0; i < old.cap; i++)
+		if (old.slots[i].index)
+			*find(m, old.slots[i].id) = old.slots[i];
+	free(old.slots);
+}
+
+void idmap_put(struct idmap *m, uint64_t id, uint32_t index)
+{
+	struct idmap_slot *slot;
+
+	if (m->n * 3 >= m->cap * 2)
+		grow(m);
+	slot = find(m, id);
+	if (!slot->index)
+		m->n++;
+	*slot = (struct idmap_slot){ .id = id, .index = index + 1 };
+}
+
+void idmap_release(struct idmap *m)
+{
+	free(m->slots);
+	*m = (struct idmap){ 0 };
+}

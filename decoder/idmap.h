@@ -1,0 +1,32 @@
+/* idmap: 64-bit id -> index of something in a list. Grows; entries are never removed. */
+#ifndef JITNESS_DECODER_IDMAP_H
+#define JITNESS_DECODER_IDMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDMAP_NONE UINT32_MAX
+
+struct idmap {
+	struct idmap_slot {
+		uint64_t id;
+		uint32_t index; /* + 1; 0: empty */
+	} *slots;
+	size_t cap; /* power of two, or 0 */
+	size_t n;
+};
+
+/* IDMAP_NONE when id is not there. */
+uint32_t idmap_get(const struct idmap *m, uint64_t id);
+/* Sets or replaces. index < IDMAP_NONE. */
+void idmap_put(struct idmap *m, uint64_t id, uint32_t index);
+void idmap_release(struct idmap *m);
+
+/* Spreads consecutive ids; used by the other tables here as well. */
+static inline uint64_t idmap_hash(uint64_t id)
+{
+	id *= 0x9e3779b97f4a7c15u;
+	return id ^ id >> 29;
+}
+
+#endif

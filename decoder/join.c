@@ -1,0 +1,146 @@
+#include "decoder/join.h"
+
+#include "decoder/mem.h"
+
+/* 1M entries of 32 bytes: at 100,000 launches/s, ten seconds between the two sides. */
+#define JOIN_WAYS 4
+#define JOIN_SETS (1u << 18)
+
+enum join_state { JOIN_EMPTY, JOIN_LAUNCH, JOIN_WORK, JOIN_PAIRED };
+
+struct join_entry {
+	uint64_t corr;
+	uint64_t start; /* the launch's, or the earliest of the work's */
+	uint64_t seq;
+	uint32_t works; /* JOIN_WORK: records that wait for the launch */
+	uint32_t state; /* enum join_state */
+};
+
+/* The set of a correlation id: ids are consecutive, so the low bits spread them evenly. */
+static struct join_entry *set_of(struct join *j, uint64_t corr)
+{
+	if (!j->table)
+		j->table = mem_zalloc((size_t)JOIN_SETS * JOIN_WAYS, sizeof(*j->table));
+	return &j->table[(corr & (JOIN_SETS - 1)) * JOIN_WAYS];
+}
+
+static void give_up(struct join *j, const struct join_entry *e)
+{
+	if (e->state == JOIN_LAUNCH)
+		j->overflow++;
+	else if (e->state == JOIN_WORK)
+		j->overflow += e->works;
+}
+
+/* The entry of corr, or one to use for it (state JOIN_EMPTY). */
+static struct join_entry *entry_of(struct join *j, uint64_t corr)
+{
+	struct join_entry *set = set_of(j, corr);
+	struct join_entry *oldest = set;
+
+	for (unsigned i = 0; i < JOIN_WAYS; i++) {
+		if (set[i].state != JOIN_EMPTY && set[i].corr == corr)
+			return &set[i];
+		if (set[i].state == JOIN_EMPTY)
+			oldest = &set[i];
+		else if (oldest->state != JOIN_EMPTY && set[i].seq < oldest->seq)
+			oldest = &set[i];
+	}
+	give_up(j, oldest);
+	*oldest = (struct join_entry){ .corr = corr, .seq = ++j->seq };
+	return oldest;
+}
+
+static void pair(struct join *j, uint64_t host_start, uint64_t gpu_start, uint64_t works)
+{
+	j->work_matched += works;
+	if (!gpu_start || !host_start)
+		return;
+	if (gpu_start < host_start)
+		j->early += works;
+}
+
+static void first_delay(struct join *j, uint64_t host_start, uint64_t gpu_start)
+{
+	j->launches_matched++;
+	if (host_start && gpu_start >= host_start)
+		histogram_add(&j->delay, gpu_start - host_start);
+}
+
+void join_launch(struct join *j, uint64_t corr, uint64_t host_start)
+{
+	struct join_entry *e;
+
+	if (!corr)
+		return;
+	e = entry_of(j, corr);
+	switch ((enum join_state)e->state) {
+	case JOIN_EMPTY:
+		j->launches++;
+		e->state = JOIN_LAUNCH;
+		e->start = host_start;
+		break;
+	case JOIN_WORK:
+		j->launches++;
+		pair(j, host_start, e->start, e->works);
+		first_delay(j, host_start, e->start);
+		e->state = JOIN_PAIRED;
+		e->start = host_start;
+		break;
+	case JOIN_LAUNCH: /* runtime and driver call of one launch share the id */
+	case JOIN_PAIRED:
+		if (host_start < e->start)
+			e->start = host_start;
+		break;
+	}
+}
+
+void join_work(struct join *j, uint64_t corr, uint64_t gpu_start)
+{
+	struct join_entry *e;
+
+	if (!corr)
+		return;
+	e = entry_of(j, corr);
+	switch ((enum join_state)e->state) {
+	case JOIN_EMPTY:
+		e->state = JOIN_WORK;
+		e->start = gpu_start;
+		e->works = 1;
+		break;
+	case JOIN_WORK: /* nodes of one graph launch */
+		e->works++;
+		if (gpu_start && (!e->start || gpu_start < e->start))
+			e->start = gpu_start;
+		break;
+	case JOIN_LAUNCH:
+		first_delay(j, e->start, gpu_start);
+		e->state = JOIN_PAIRED;
+		pair(j, e->start, gpu_start, 1);
+		break;
+	case JOIN_PAIRED:
+		pair(j, e->start, gpu_start, 1);
+		break;
+	}
+}
+
+void join_end(struct join *j)
+{
+	j->launches_alone = 0;
+	j->work_alone = 0;
+	for (size_t i = 0; j->table && i < (size_t)JOIN_SETS * JOIN_WAYS; i++) {
+		if (j->table[i].state == JOIN_LAUNCH)
+			j->launches_alone++;
+		else if (j->table[i].state == JOIN_WORK)
+			j->work_alone += j->table[i].works;
+	}
+	free(j->table);
+	j->table = NULL;
+}
+
+void join_release(struct join *j)
+{
+	free(j->table);
+	histogram_release(&j->delay);
+	*j = (struct join){ 0 };
+}

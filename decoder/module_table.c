@@ -1,0 +1,345 @@
+#include "decoder/module_table.h"
+
+#include <string.h>
+
+#include "decoder/mem.h"
+#include "decoder/name_table.h"
+#include "decoder/tally.h"
+#include "trace/encode.h"
+
+/* True when another row may be listed. */
+static bool room(struct module_table *t, size_t n)
+{
+	if (n < MODULES_MAX)
+		return true;
+	t->unlisted++;
+	return false;
+}
+
+static uint32_t blob_name(const struct section *s, uint32_t i, struct names *names)
+{
+	if (!s->blob_at || s->blob_at[i] == s->blob_at[i + 1])
+		return MODULES_NONE;
+	return names_put(names, s->blob + s->blob_at[i], s->blob_at[i + 1] - s->blob_at[i]);
+}
+
+static void fold_loads(struct module_table *t, const struct section *s, struct names *names)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct module_load *l;
+		uint32_t at = (uint32_t)t->n_loads;
+
+		t->failed += s->col[LOAD_RESULT][i] != 0;
+		if (!room(t, t->n_loads))
+			continue;
+		MEM_MORE(t->loads, t->n_loads, t->loads_cap);
+		l = &t->loads[t->n_loads++];
+		*l = (struct module_load){
+			.start = s->col[LOAD_START][i],
+			.end = s->col[LOAD_END][i],
+			.corr = s->col[LOAD_CORR][i],
+			.result = s->col[LOAD_RESULT][i],
+			.handle = s->col[LOAD_HANDLE][i],
+			.address = s->col[LOAD_ADDRESS][i],
+			.offset = s->col[LOAD_OFFSET][i],
+			.bytes = s->col[LOAD_BYTES][i],
+			.api = (uint32_t)s->col[LOAD_API][i],
+			.image = (uint32_t)s->col[LOAD_IMAGE][i],
+			.source = (uint32_t)s->col[LOAD_SOURCE][i],
+			.tid = s->tid,
+			.path = blob_name(s, i, names),
+			.older = MODULES_NONE,
+		};
+		if (l->corr)
+			idmap_put(&t->load_by_corr, l->corr, at);
+		if (l->handle && !l->result) {
+			l->older = idmap_get(&t->load_by_handle, l->handle);
+			idmap_put(&t->load_by_handle, l->handle, at);
+		}
+	}
+}
+
+static void fold_modules(struct module_table *t, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct module *m;
+		uint32_t at = (uint32_t)t->n_modules;
+
+		if (!room(t, t->n_modules))
+			continue;
+		MEM_MORE(t->modules, t->n_modules, t->modules_cap);
+		m = &t->modules[t->n_modules++];
+		*m = (struct module){
+			.time = s->col[MODULE_TIME][i],
+			.context = s->col[MODULE_CONTEXT][i],
+			.module = s->col[MODULE_MODULE][i],
+			.bytes = s->col[MODULE_BYTES][i],
+			.hash = s->col[MODULE_HASH][i],
+			.kernels = s->col[MODULE_KERNELS][i],
+			.call_corr = s->col[MODULE_CALL_CORR][i],
+			.library = s->col[MODULE_LIBRARY][i],
+			.call_api = (uint32_t)s->col[MODULE_CALL_API][i],
+			.image = (uint32_t)s->col[MODULE_IMAGE][i],
+			.tid = s->tid,
+			.load = MODULES_NONE,
+			.older = MODULES_NONE,
+		};
+		if (m->call_corr) {
+			m->older = idmap_get(&t->module_by_corr, m->call_corr);
+			idmap_put(&t->module_by_corr, m->call_corr, at);
+		}
+		idmap_put(&t->live, m->module, at);
+	}
+}
+
+static struct module_names *image_get(struct module_table *t, uint64_t hash)
+{
+	uint32_t i = idmap_get(&t->image_by_hash, hash);
+
+	if (i != IDMAP_NONE)
+		return &t->images[i];
+	if (!room(t, t->n_images))
+		return NULL;
+	MEM_MORE(t->images, t->n_images, t->images_cap);
+	idmap_put(&t->image_by_hash, hash, (uint32_t)t->n_images);
+	t->images[t->n_images] = (struct module_names){ .hash = hash };
+	return &t->images[t->n_images++];
+}
+
+/* The list may be split over several rows; `first` says where each part belongs. */
+static void fold_names(struct module_table *t, const struct section *s, struct names *names)
+{
+	for (uint32_t i = 0; s->blob_at && i < s->rows; i++) {
+		struct module_names *image = image_get(t, s->col[MODULE_KERNELS_HASH][i]);
+		const uint8_t *p = s->blob + s->blob_at[i], *end = s->blob + s->blob_at[i + 1];
+
+		/* The same image again (another context) lists the same names. */
+		if (!image || s->col[MODULE_KERNELS_FIRST][i] != image->n)
+			continue;
+		while (p < end) {
+			size_t n = strnlen((const char *)p, (size_t)(end - p));
+
+			MEM_MORE(image->kernels, image->n, image->cap);
+			image->kernels[image->n++] = names_put(names, p, n);
+			p += n + 1;
+		}
+	}
+}
+
+static void fold_unloads(struct module_table *t, const struct section *s)
+{
+	t->unloads += s->rows;
+	for (uint32_t i = 0; i < s->rows; i++) {
+		uint32_t at = idmap_get(&t->live, s->col[UNLOAD_MODULE][i]);
+
+		if (at != IDMAP_NONE)
+			t->modules[at].unloaded = s->col[UNLOAD_TIME][i];
+	}
+}
+
+static void jit_work_add(struct jit_work *w, const struct jit_record *j)
+{
+	uint64_t ns = time_pair_valid(j->start, j->end) ? j->end - j->start : 0;
+
+	switch (j->op) {
+	case JIT_IS_COMPILE:
+		w->compiles++;
+		w->compile_ns += ns;
+		break;
+	case JIT_IS_CACHE_LOAD:
+		w->cache_loads++;
+		w->cache_load_ns += ns;
+		break;
+	case JIT_IS_CACHE_STORE:
+		w->cache_stores++;
+		w->cache_store_ns += ns;
+		break;
+	default:
+		break;
+	}
+}
+
+static void fold_jits(struct module_table *t, const struct section *s, struct names *names)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		uint32_t tid = (uint32_t)s->col[JIT_TID][i];
+		struct jit_record j = {
+			.start = s->col[JIT_START][i],
+			.end = s->col[JIT_END][i],
+			.corr = s->col[JIT_CORR][i],
+			.jit_corr = s->col[JIT_JIT_CORR][i],
+			.cache_bytes = s->col[JIT_CACHE_BYTES][i],
+			.op = (uint32_t)s->col[JIT_OP][i],
+			.entry = (uint32_t)s->col[JIT_ENTRY][i],
+			.tid = tid ? tid : s->tid,
+		};
+
+		jit_work_add(&t->jit, &j);
+		if (!room(t, t->n_jits))
+			continue;
+		j.path = blob_name(s, i, names);
+		MEM_MORE(t->jits, t->n_jits, t->jits_cap);
+		t->jits[t->n_jits++] = j;
+	}
+}
+
+void module_table_fold(struct module_table *t, const struct section *s, struct names *names)
+{
+	switch (s->kind) {
+	case EVENT_LOAD:
+		fold_loads(t, s, names);
+		break;
+	case EVENT_MODULE:
+		fold_modules(t, s);
+		break;
+	case EVENT_MODULE_KERNELS:
+		fold_names(t, s, names);
+		break;
+	case EVENT_UNLOAD:
+		fold_unloads(t, s);
+		break;
+	case EVENT_JIT:
+		fold_jits(t, s, names);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Loads by thread and start, to find the call that was open at some time. */
+struct by_thread {
+	uint64_t start, end;
+	uint32_t tid, load;
+};
+
+static int by_thread_order(const void *a, const void *b)
+{
+	const struct by_thread *x = a, *y = b;
+
+	if (x->tid != y->tid)
+		return x->tid < y->tid ? -1 : 1;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Calls nest a few levels at most: the innermost that is open at `time`. */
+#define NESTING_MAX 8
+
+static uint32_t open_load(const struct by_thread *list, size_t n, uint32_t tid, uint64_t time)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (list[mid].tid < tid || (list[mid].tid == tid && list[mid].start <= time))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (int up = 0; up < NESTING_MAX && lo-- && list[lo].tid == tid; up++)
+		if (time <= list[lo].end)
+			return list[lo].load;
+	return MODULES_NONE;
+}
+
+static uint32_t load_of_handle(const struct module_table *t, uint64_t handle, uint64_t time)
+{
+	uint32_t i = handle ? idmap_get(&t->load_by_handle, handle) : IDMAP_NONE;
+
+	/* A handle is reused after an unload: the latest load before `time` counts. */
+	while (i != IDMAP_NONE && t->loads[i].start > time)
+		i = t->loads[i].older;
+	return i;
+}
+
+static void join_module(struct module_table *t, struct module *m, const struct by_thread *open,
+			size_t n_open)
+{
+	uint32_t load = m->call_corr ? idmap_get(&t->load_by_corr, m->call_corr) : IDMAP_NONE;
+
+	if (load == IDMAP_NONE)
+		load = open_load(open, n_open, m->tid, m->time);
+	if (load == MODULES_NONE) {
+		load = load_of_handle(t, m->library, m->time);
+		m->lazy = load != MODULES_NONE;
+	}
+	m->load = load;
+	if (load != MODULES_NONE)
+		m->first = !t->loads[load].modules++;
+}
+
+static void join_jit(struct module_table *t, const struct jit_record *j,
+		     const struct by_thread *open, size_t n_open)
+{
+	uint32_t load = j->corr ? idmap_get(&t->load_by_corr, j->corr) : IDMAP_NONE;
+	uint32_t m = j->corr ? idmap_get(&t->module_by_corr, j->corr) : IDMAP_NONE;
+
+	if (load == IDMAP_NONE && m == IDMAP_NONE && j->start)
+		load = open_load(open, n_open, j->tid, j->start);
+	if (load != MODULES_NONE)
+		jit_work_add(&t->loads[load].jit, j);
+	else if (m != IDMAP_NONE)
+		jit_work_add(&t->modules[m].jit, j);
+	else
+		t->jit_alone++;
+}
+
+void module_table_join(struct module_table *t)
+{
+	struct by_thread *open = mem_zalloc(t->n_loads, sizeof(*open));
+
+	for (size_t i = 0; i < t->n_loads; i++)
+		open[i] = (struct by_thread){ .start = t->loads[i].start, .end = t->loads[i].end,
+					      .tid = t->loads[i].tid, .load = (uint32_t)i };
+	qsort(open, t->n_loads, sizeof(*open), by_thread_order);
+	for (size_t i = 0; i < t->n_modules; i++)
+		join_module(t, &t->modules[i], open, t->n_loads);
+	for (size_t i = 0; i < t->n_jits; i++)
+		join_jit(t, &t->jits[i], open, t->n_loads);
+	free(open);
+}
+
+const struct module_names *module_kernels(const struct module_table *t, const struct module *m)
+{
+	uint32_t i = idmap_get(&t->image_by_hash, m->hash);
+
+	return i == IDMAP_NONE ? NULL : &t->images[i];
+}
+
+enum module_how module_how(const struct module_table *t, const struct module *m, bool jit_seen)
+{
+	const struct module_load *l = m->load == MODULES_NONE ? NULL : &t->loads[m->load];
+
+	if (m->jit.compiles || (l && l->jit.compiles))
+		return MODULE_COMPILED;
+	if (m->jit.cache_loads || (l && l->jit.cache_loads))
+		return MODULE_CACHED;
+	if (l && l->image == IMAGE_CUBIN)
+		return MODULE_LOADED;
+	if (l && l->image == IMAGE_FATBIN && jit_seen)
+		return MODULE_LOADED;
+	return MODULE_UNKNOWN;
+}
+
+const char *module_how_name(enum module_how how)
+{
+	static const char *const name[] = { "unknown", "compiled", "cached", "loaded" };
+
+	return name[how];
+}
+
+void module_table_release(struct module_table *t)
+{
+	for (size_t i = 0; i < t->n_images; i++)
+		free(t->images[i].kernels);
+	free(t->loads);
+	free(t->modules);
+	free(t->jits);
+	free(t->images);
+	idmap_release(&t->load_by_corr);
+	idmap_release(&t->load_by_handle);
+	idmap_release(&t->module_by_corr);
+	idmap_release(&t->image_by_hash);
+	idmap_release(&t->live);
+	*t = (struct module_table){ 0 };
+}

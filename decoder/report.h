@@ -1,0 +1,28 @@
+/* report: a session as one JSON object, or as text for people. */
+#ifndef JITNESS_DECODER_REPORT_H
+#define JITNESS_DECODER_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct device_id;
+struct process;
+struct session;
+
+#define REPORT_SCHEMA "jitness.report.v1"
+
+/* To stdout. An exit code. */
+int report_json(const struct session *s);
+/* top: rows of each table. */
+void report_text(const struct session *s, size_t top);
+/* The tables below the process blocks: kernels, graphs, modules. */
+void report_tables(const struct session *s, size_t top);
+
+/* Does the name say that no GPU was there (docs of tests/sim)? */
+bool device_simulated(const char *name);
+/* "GPU-01234567-89ab-..." as nvidia-smi prints it. */
+void device_uuid(char out[48], unsigned long long hi, unsigned long long lo);
+/* JIT records were recorded, so that their absence means something. */
+bool report_jit_seen(const struct process *p);
+
+#endif

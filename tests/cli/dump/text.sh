@@ -1,0 +1,2 @@
+trace full d/a.jnt
+jitness dump d

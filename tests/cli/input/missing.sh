@@ -1,0 +1,2 @@
+jitness report nowhere; echo "exit $?"
+jitness dump nowhere.jnt; echo "exit $?"

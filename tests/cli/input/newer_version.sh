@@ -1,0 +1,3 @@
+trace newer d/a.jnt
+jitness report d; echo "exit $?"
+jitness dump d/a.jnt; echo "exit $?"

@@ -1,0 +1,6 @@
+jitness run --level nodes true; echo "exit $?"
+jitness run --memory 1M true; echo "exit $?"
+jitness run --memory lots true; echo "exit $?"
+jitness run --flush-ms 5 true; echo "exit $?"
+JITNESS_LEVEL=all jitness run true; echo "exit $?"
+JITNESS_REDACT=maybe jitness run true; echo "exit $?"

@@ -1,0 +1,5 @@
+jitness run; echo "exit $?"
+jitness run -o d; echo "exit $?"
+jitness run -o; echo "exit $?"
+jitness run -o d --; echo "exit $?"
+ls

@@ -1,0 +1,3 @@
+jitness run -o a nosuchcommand; echo "exit $?"
+jitness run -o a ./nosuchcommand; echo "exit $?"
+ls

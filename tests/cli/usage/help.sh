@@ -1,0 +1,3 @@
+jitness --help
+jitness help report
+jitness run --help

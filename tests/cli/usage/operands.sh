@@ -1,0 +1,3 @@
+jitness report; echo "exit $?"
+jitness report a b; echo "exit $?"
+jitness doctor x; echo "exit $?"

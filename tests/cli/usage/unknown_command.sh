@@ -1,0 +1,2 @@
+jitness reprot; echo "exit $?"
+jitness frobnicate; echo "exit $?"

@@ -1,0 +1,7 @@
+jitness report d --top many; echo "exit $?"
+jitness report d --top; echo "exit $?"
+jitness report --json=yes d; echo "exit $?"
+jitness dump d --kind kernle; echo "exit $?"
+jitness dump d --kind zzzzzzz; echo "exit $?"
+jitness export d --format perfeto -o x; echo "exit $?"
+jitness export d; echo "exit $?"

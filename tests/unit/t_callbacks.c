@@ -1,0 +1,336 @@
+/* callbacks: what the application's calls leave in the trace, with a driver made of tables. */
+#include "cupti/callbacks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cupti/api.h"
+#include "cupti/graphs.h"
+#include "cupti/modules.h"
+#include "tests/unit/recorded.h"
+
+/* Handles are small integers; ids are the handles. */
+#define HANDLE(type, n) ((type)(uintptr_t)(n))
+
+static CUptiResult get_context_id(CUcontext context, uint32_t *id)
+{
+	*id = (uint32_t)(uintptr_t)context;
+	return CUPTI_SUCCESS;
+}
+
+static CUptiResult get_exec_id(CUgraphExec exec, uint32_t *id)
+{
+	*id = (uint32_t)(uintptr_t)exec;
+	return CUPTI_SUCCESS;
+}
+
+static CUptiResult get_graph_id(CUgraph graph, uint32_t *id)
+{
+	*id = (uint32_t)(uintptr_t)graph;
+	return CUPTI_SUCCESS;
+}
+
+static CUresult get_library(CUlibrary *library, CUkernel kernel)
+{
+	CHECK(!emit_enter()); /* our own call: the guard is held */
+	*library = HANDLE(CUlibrary, (uintptr_t)kernel + 1000);
+	return CUDA_SUCCESS;
+}
+
+/* Graph 1: three kernel nodes of two functions, a memcpy, a child (graph 2), a conditional. */
+static CUresult graph_nodes(CUgraph graph, CUgraphNode *nodes, size_t *n)
+{
+	static const uintptr_t one[] = { 10, 11, 10, 30, 40, 50 };
+	size_t count = HANDLE(uintptr_t, graph) == 1 ? 6 : HANDLE(uintptr_t, graph) == 2 ? 100000 : 0;
+
+	if (HANDLE(uintptr_t, graph) > 2)
+		return CUDA_ERROR_INVALID_VALUE;
+	if (!nodes) {
+		*n = count;
+		return CUDA_SUCCESS;
+	}
+	for (size_t i = 0; i < *n && i < count; i++)
+		nodes[i] = HANDLE(CUgraphNode, HANDLE(uintptr_t, graph) == 1 ? one[i] : 10 + i % 20);
+	return CUDA_SUCCESS;
+}
+
+static CUresult node_type(CUgraphNode node, CUgraphNodeType *type)
+{
+	switch ((uintptr_t)node) {
+	case 30: *type = CU_GRAPH_NODE_TYPE_MEMCPY; break;
+	case 40: *type = CU_GRAPH_NODE_TYPE_GRAPH; break;
+	case 50: *type = CU_GRAPH_NODE_TYPE_CONDITIONAL; break;
+	default: *type = CU_GRAPH_NODE_TYPE_KERNEL; break;
+	}
+	return CUDA_SUCCESS;
+}
+
+static CUresult node_params(CUgraphNode node, CUDA_KERNEL_NODE_PARAMS *params)
+{
+	/* Odd ones come as a CUkernel without a function. */
+	if ((uintptr_t)node & 1)
+		params->kern = HANDLE(CUkernel, node);
+	else
+		params->func = HANDLE(CUfunction, node);
+	return CUDA_SUCCESS;
+}
+
+static CUresult child_graph(CUgraphNode node, CUgraph *graph)
+{
+	CHECK((uintptr_t)node == 40);
+	*graph = HANDLE(CUgraph, 2);
+	return CUDA_SUCCESS;
+}
+
+static unsigned names_asked;
+
+static CUresult func_name(const char **name, CUfunction func)
+{
+	static char text[64][16];
+
+	names_asked++;
+	snprintf(text[(uintptr_t)func % 64], 16, "kernel_%u", (unsigned)(uintptr_t)func);
+	*name = text[(uintptr_t)func % 64];
+	return CUDA_SUCCESS;
+}
+
+static CUresult kernel_name(const char **name, CUkernel kernel)
+{
+	return func_name(name, HANDLE(CUfunction, kernel));
+}
+
+static void recording(void)
+{
+	recording_start();
+	CHECK(!modules_start(false) && !graphs_start());
+	cupti_api.GetContextId = get_context_id;
+	cupti_api.GetGraphExecId = get_exec_id;
+	cupti_api.GetGraphId = get_graph_id;
+	driver_api.cuKernelGetLibrary = get_library;
+	driver_api.cuGraphGetNodes = graph_nodes;
+	driver_api.cuGraphNodeGetType = node_type;
+	driver_api.cuGraphKernelNodeGetParams_v2 = node_params;
+	driver_api.cuGraphChildGraphNodeGetGraph = child_graph;
+	driver_api.cuFuncGetName = func_name;
+	driver_api.cuKernelGetName = kernel_name;
+}
+
+static void site(CUpti_ApiCallbackSite where, CUpti_CallbackDomain domain, CUpti_CallbackId cbid,
+		 uint32_t corr, const void *params, int result)
+{
+	uint64_t shared = 0;
+	CUpti_CallbackData d = {
+		.callbackSite = where,
+		.functionParams = params,
+		.functionReturnValue = where == CUPTI_API_EXIT ? &result : NULL,
+		.correlationData = &shared,
+		.correlationId = corr,
+	};
+
+	errno = 77;
+	callbacks_receive(NULL, domain, cbid, &d);
+	CHECK(errno == 77);
+}
+#define DRIVER(where, name, corr, params, result)                                        \
+	site(CUPTI_API_##where, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_##name, \
+	     corr, params, result)
+
+static void resource(CUpti_CallbackId cbid, void *descriptor)
+{
+	CUpti_ResourceData d = { .context = HANDLE(CUcontext, 1), .resourceDescriptor = descriptor };
+
+	callbacks_receive(NULL, CUPTI_CB_DOMAIN_RESOURCE, cbid, &d);
+}
+
+static void module_loaded(uint32_t id)
+{
+	static char cubin[256] = "\x7f" "ELF";
+	CUpti_ModuleResourceData m = { .moduleId = id, .cubinSize = sizeof(cubin), .pCubin = cubin };
+
+	resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, &m);
+}
+
+TEST(callbacks_launch)
+{
+	cuLaunchKernel_params p = { .f = HANDLE(CUfunction, 5) };
+	struct row r;
+
+	recording();
+	DRIVER(ENTER, cuLaunchKernel, 100, &p, 0);
+	DRIVER(EXIT, cuLaunchKernel, 100, &p, 0);
+	DRIVER(ENTER, cuLaunchKernelEx_ptsz, 101, &p, 0);
+	DRIVER(EXIT, cuLaunchKernelEx_ptsz, 101, &p, 719);
+	CHECK(row_find(&r, EVENT_LAUNCH, 0));
+	CHECK(r.field[LAUNCH_CORR] == 100 && r.field[LAUNCH_API] == API_CU_LAUNCH_KERNEL);
+	CHECK(r.field[LAUNCH_START] && r.field[LAUNCH_START] <= r.field[LAUNCH_END]);
+	CHECK(row_find(&r, EVENT_LAUNCH, 1) && r.field[LAUNCH_RESULT] == 719);
+	CHECK(r.field[LAUNCH_API] == API_CU_LAUNCH_KERNEL_EX);
+	CHECK(emit_launches() == 2);
+	/* An EXIT without its ENTER, and a call that is not followed. */
+	DRIVER(EXIT, cuLaunchKernel, 102, &p, 0);
+	DRIVER(ENTER, cuMemAlloc_v2, 103, &p, 0);
+	DRIVER(EXIT, cuMemAlloc_v2, 103, &p, 0);
+	CHECK(!row_find(&r, EVENT_LAUNCH, 2));
+}
+
+TEST(callbacks_survive_calls_that_do_not_return)
+{
+	struct row r;
+
+	recording();
+	for (uint32_t corr = 1; corr <= 50; corr++)
+		DRIVER(ENTER, cuLaunchKernel, corr, NULL, 0);
+	module_loaded(1); /* waits for a call that never ends */
+	for (uint32_t corr = 51; corr <= 60; corr++) {
+		DRIVER(ENTER, cuLaunchKernel, corr, NULL, 0);
+		DRIVER(EXIT, cuLaunchKernel, corr, NULL, 0);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		CHECK(row_find(&r, EVENT_LAUNCH, i) && r.field[LAUNCH_CORR] == 51 + i);
+	for (uint32_t corr = 61; corr <= 80; corr++)
+		DRIVER(ENTER, cuLaunchKernel, corr, NULL, 0);
+	CHECK(row_find(&r, EVENT_MODULE, 0) && !r.field[MODULE_LIBRARY]);
+}
+
+TEST(callbacks_load)
+{
+	static const char ptx[] = ".version 8.0\n.target sm_90\n";
+	CUmodule module = HANDLE(CUmodule, 0x1234);
+	cuModuleLoadData_params p = { .module = &module, .image = ptx };
+	cuModuleLoadData_params bad = { .module = NULL, .image = NULL };
+	cuModuleLoad_params file = { .module = &module, .fname = "/nowhere/x.cubin" };
+	struct row r;
+
+	recording();
+	DRIVER(ENTER, cuModuleLoadData, 1, &p, 0);
+	module_loaded(3);
+	CHECK(!row_find(&r, EVENT_MODULE, 0)); /* waits for the handle */
+	DRIVER(EXIT, cuModuleLoadData, 1, &p, 0);
+	CHECK(row_find(&r, EVENT_LOAD, 0));
+	CHECK(r.field[LOAD_HANDLE] == 0x1234 && r.field[LOAD_IMAGE] == IMAGE_PTX);
+	CHECK(r.field[LOAD_SOURCE] == SOURCE_MAPPED && r.head->blob_len && r.blob[0] == '/');
+	CHECK(r.field[LOAD_API] == API_CU_MODULE_LOAD_DATA && r.field[LOAD_CORR] == 1);
+	CHECK(row_find(&r, EVENT_MODULE, 0) && r.field[MODULE_LIBRARY] == 0x1234);
+	CHECK(r.field[MODULE_MODULE] == 3 && r.field[MODULE_CONTEXT] == 1);
+	CHECK(r.field[MODULE_CALL_API] == API_CU_MODULE_LOAD_DATA && r.field[MODULE_CALL_CORR] == 1);
+	CHECK(r.field[MODULE_BYTES] == 256 && r.field[MODULE_HASH]);
+
+	/* A load that fails has no handle, and its arguments may be anything. */
+	DRIVER(ENTER, cuModuleLoadData, 2, &bad, 0);
+	DRIVER(EXIT, cuModuleLoadData, 2, &bad, CUDA_ERROR_INVALID_VALUE);
+	CHECK(row_find(&r, EVENT_LOAD, 1) && !r.field[LOAD_HANDLE] && r.field[LOAD_RESULT] == 1);
+
+	DRIVER(ENTER, cuModuleLoad, 3, &file, 0);
+	DRIVER(EXIT, cuModuleLoad, 3, &file, 0);
+	CHECK(row_find(&r, EVENT_LOAD, 2) && r.field[LOAD_SOURCE] == SOURCE_PATH);
+	CHECK(r.head->blob_len == 16 && !memcmp(r.blob, "/nowhere/x.cubin", 16));
+	CHECK(modules_total() == 1);
+}
+
+TEST(callbacks_lazy_module)
+{
+	cuLaunchKernel_params p = { .f = HANDLE(CUfunction, 42) };
+	cuKernelGetFunction_params get = { .kernel = HANDLE(CUkernel, 43) };
+	CUpti_ModuleResourceData gone = { .moduleId = 5 };
+	struct row r;
+
+	recording();
+	DRIVER(ENTER, cuLaunchKernel, 7, &p, 0);
+	module_loaded(5);
+	DRIVER(EXIT, cuLaunchKernel, 7, &p, 0);
+	CHECK(row_find(&r, EVENT_MODULE, 0) && r.field[MODULE_LIBRARY] == 1042);
+	CHECK(r.field[MODULE_CALL_API] == API_CU_LAUNCH_KERNEL && r.field[MODULE_CALL_CORR] == 7);
+	/* A look-up inside a launch: the innermost call is named. */
+	DRIVER(ENTER, cuLaunchKernel, 8, &p, 0);
+	DRIVER(ENTER, cuKernelGetFunction, 9, &get, 0);
+	module_loaded(6);
+	DRIVER(EXIT, cuKernelGetFunction, 9, &get, 0);
+	DRIVER(EXIT, cuLaunchKernel, 8, &p, 0);
+	CHECK(row_find(&r, EVENT_MODULE, 1) && r.field[MODULE_LIBRARY] == 1043);
+	CHECK(r.field[MODULE_CALL_API] == API_CU_KERNEL_GET_FUNCTION);
+	/* Outside every call it is told at once. */
+	module_loaded(7);
+	CHECK(row_find(&r, EVENT_MODULE, 2) && !r.field[MODULE_CALL_API]);
+	/* More than can wait. */
+	DRIVER(ENTER, cuLaunchKernel, 10, &p, 0);
+	for (uint32_t i = 0; i < 10; i++)
+		module_loaded(100 + i);
+	DRIVER(EXIT, cuLaunchKernel, 10, &p, 0);
+	CHECK(modules_total() == 13);
+	resource(CUPTI_CBID_RESOURCE_MODULE_UNLOAD_STARTING, &gone);
+	CHECK(row_find(&r, EVENT_UNLOAD, 0) && r.field[UNLOAD_MODULE] == 5);
+}
+
+static uint64_t kernels_of(const char *name, uint64_t version)
+{
+	struct row r;
+
+	for (unsigned i = 0; row_find(&r, EVENT_GRAPH_KERNEL, i); i++)
+		if (r.field[GRAPH_KERNEL_VERSION] == version && r.head->blob_len == strlen(name) &&
+		    !memcmp(r.blob, name, strlen(name)))
+			return r.field[GRAPH_KERNEL_COUNT];
+	return UINT64_MAX;
+}
+
+TEST(callbacks_graph)
+{
+	CUgraphExec exec = HANDLE(CUgraphExec, 77);
+	cuGraphInstantiateWithFlags_params p = { .phGraphExec = &exec, .hGraph = HANDLE(CUgraph, 1) };
+	cuGraphExecUpdate_v2_params update = { .hGraphExec = exec, .hGraph = HANDLE(CUgraph, 2) };
+	CUDA_KERNEL_NODE_PARAMS node = { .func = HANDLE(CUfunction, 12) };
+	cuGraphExecKernelNodeSetParams_v2_params set = { .hGraphExec = exec, .nodeParams = &node };
+	CUpti_GraphData gone = { .graphExec = exec };
+	struct row r;
+
+	recording();
+	DRIVER(ENTER, cuGraphInstantiateWithFlags, 1, &p, 0);
+	DRIVER(EXIT, cuGraphInstantiateWithFlags, 1, &p, 0);
+	CHECK(row_find(&r, EVENT_GRAPH, 0) && !row_find(&r, EVENT_GRAPH, 1));
+	row_find(&r, EVENT_GRAPH, 0);
+	CHECK(r.field[GRAPH_OP] == GRAPH_OP_INSTANTIATE && r.field[GRAPH_VERSION] == 0);
+	CHECK(r.field[GRAPH_GRAPH] == 77 && r.field[GRAPH_SOURCE_GRAPH] == 1);
+	CHECK(r.field[GRAPH_NODES] == 100006 && r.field[GRAPH_KERNEL_NODES] == 100003);
+	CHECK(r.field[GRAPH_UNLISTED] == 1);
+	CHECK(kernels_of("kernel_10", 0) == 5002 && kernels_of("kernel_11", 0) == 5001);
+	CHECK(kernels_of("kernel_29", 0) == 5000);
+	CHECK(names_asked == 20); /* not once for each of 100,003 nodes */
+
+	DRIVER(ENTER, cuGraphExecUpdate_v2, 2, &update, 0);
+	DRIVER(EXIT, cuGraphExecUpdate_v2, 2, &update, 910);
+	CHECK(row_find(&r, EVENT_GRAPH, 1) && r.field[GRAPH_RESULT] == 910);
+	CHECK(r.field[GRAPH_VERSION] == 0 && !r.field[GRAPH_NODES]);
+	DRIVER(ENTER, cuGraphExecUpdate_v2, 3, &update, 0);
+	DRIVER(EXIT, cuGraphExecUpdate_v2, 3, &update, 0);
+	CHECK(row_find(&r, EVENT_GRAPH, 2) && r.field[GRAPH_VERSION] == 1);
+	CHECK(r.field[GRAPH_OP] == GRAPH_OP_UPDATE && kernels_of("kernel_10", 1) == 5000);
+	DRIVER(ENTER, cuGraphExecKernelNodeSetParams_v2, 4, &set, 0);
+	DRIVER(EXIT, cuGraphExecKernelNodeSetParams_v2, 4, &set, 0);
+	CHECK(row_find(&r, EVENT_GRAPH, 3) && r.field[GRAPH_VERSION] == 2);
+	CHECK(r.field[GRAPH_OP] == GRAPH_OP_NODE_UPDATE && kernels_of("kernel_12", 2) == 0);
+	resource(CUPTI_CBID_RESOURCE_GRAPHEXEC_DESTROY_STARTING, &gone);
+	CHECK(row_find(&r, EVENT_GRAPH, 4) && r.field[GRAPH_OP] == GRAPH_OP_DESTROY);
+	CHECK(r.field[GRAPH_VERSION] == 2);
+
+	/* Only the runtime's callback: it tells. And an instantiation that failed. */
+	DRIVER(ENTER, cuGraphInstantiateWithFlags, 5, &p, 0);
+	DRIVER(EXIT, cuGraphInstantiateWithFlags, 5, &p, 0);
+	CHECK(row_find(&r, EVENT_GRAPH, 5) && r.field[GRAPH_API] == API_CU_GRAPH_INSTANTIATE);
+	CHECK(r.field[GRAPH_VERSION] == 0);
+	p.phGraphExec = NULL;
+	DRIVER(ENTER, cuGraphInstantiate, 6, &p, 0);
+	DRIVER(EXIT, cuGraphInstantiate, 6, &p, 1);
+	CHECK(row_find(&r, EVENT_GRAPH, 6) && !r.field[GRAPH_GRAPH]);
+}
+
+TEST(callbacks_do_nothing_when_off)
+{
+	struct row r;
+
+	recording();
+	emit_stop();
+	DRIVER(ENTER, cuLaunchKernel, 100, NULL, 0);
+	DRIVER(EXIT, cuLaunchKernel, 100, NULL, 0);
+	module_loaded(1);
+	CHECK(!row_find(&r, EVENT_LAUNCH, 0) && !row_find(&r, EVENT_MODULE, 0));
+}

@@ -1,0 +1,73 @@
+/*
+ * encode: rows of one kind and thread <-> a section of packed columns
+ * (docs/trace-format.md, "Section"). Pure functions on caller's memory: no
+ * allocation, no globals; used by the tracer's writer and by `jitness export`.
+ *
+ * Section: kind u16, columns u16, rows u32, tid u32, blob_bytes u32 (0: kind has no
+ * blobs in this section); then each column; then, when blob_bytes > 0, a column
+ * of blob lengths and the blobs back to back.
+ * Column: transform u8, width u8 (0..8), ref u16, first u64, low u64, then
+ * width * rows bytes in planes (all low bytes first). value = undo(transform,
+ * low + packed). XF_DELTA starts from `first`; XF_DIFF is relative to column ref.
+ * XF_GAP: column ref is the next one, the end of an interval that this one starts, and
+ * an XF_DIFF of this one; value = `first` or the end before it + low + packed.
+ */
+#ifndef JITNESS_TRACE_ENCODE_H
+#define JITNESS_TRACE_ENCODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/event.h"
+
+#define SECTION_HEADER_BYTES 16
+#define COLUMN_HEADER_BYTES  20
+#define SECTION_ROWS_MAX     (1u << 20)
+
+/* A section to be written: column-major input. */
+struct section_in {
+	uint16_t kind;
+	uint16_t n_cols;
+	uint32_t rows;
+	uint32_t tid;                          /* thread it happened on; 0: none */
+	const uint64_t *col[EVENT_FIELDS_MAX]; /* rows values each */
+	const uint32_t *blob_len;              /* rows values, or NULL: no blobs */
+	const uint8_t *blob;                   /* all blobs back to back */
+	size_t blob_bytes;
+};
+
+/* Upper bound of the encoded size. */
+size_t section_bound(const struct section_in *s);
+
+/* Encodes to out (at least section_bound bytes). Returns the bytes written. */
+size_t section_put(uint8_t *out, const struct section_in *s);
+
+/* A decoded section. Columns this writer did not have read as zeros. */
+struct section {
+	uint16_t kind;
+	uint16_t n_cols;                       /* present in the file, EVENT_FIELDS_MAX at most */
+	uint32_t rows;
+	uint32_t tid;
+	const uint64_t *col[EVENT_FIELDS_MAX]; /* never NULL for i < EVENT_FIELDS_MAX */
+	const uint32_t *blob_at;               /* rows + 1 offsets into blob, or NULL: no blobs */
+	const uint8_t *blob;
+};
+
+/*
+ * Size of the section at p (n bytes left) when all of it is well formed, with its
+ * kind and rows; 0 at a clean end (n == 0), or TRACE_E_TRUNC / _CORRUPT / _LIMIT.
+ */
+long section_check(uint16_t *ret_kind, uint32_t *ret_rows, const uint8_t *p, size_t n);
+
+struct section_scratch; /* the decoder's reusable memory; grows to the largest section */
+struct section_scratch *section_scratch_new(void); /* NULL: no memory */
+void section_scratch_free(struct section_scratch *m);
+
+/*
+ * Decodes the section at p (n bytes left). Returns the bytes used, 0 at a clean
+ * end (n == 0), or TRACE_E_TRUNC / _CORRUPT / _LIMIT / _NOMEM. *ret borrows from
+ * m and p until the next call.
+ */
+long section_get(struct section *ret, const uint8_t *p, size_t n, struct section_scratch *m);
+
+#endif
