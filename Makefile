@@ -42,9 +42,10 @@ ldflags = $(opt.$(VARIANT)) $(LDFLAGS)
 
 # --- what is built from what: this block is the architecture
 trace_src   := trace/err.c trace/event.c trace/frame.c trace/encode.c trace/journal.c \
-	trace/decode.c trace/gather.c trace/collect.c trace/pack.c trace/writer.c trace/reader.c \
-	trace/recover.c \
-	trace/hash.c trace/create.c trace/redact.c trace/options.c trace/fd.c
+	trace/gather.c trace/collect.c trace/pack.c trace/writer.c trace/hash.c trace/create.c \
+	trace/redact.c trace/options.c trace/fd.c
+# offline only: these allocate
+trace_read  := trace/decode.c trace/reader.c trace/recover.c
 cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
 	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/modules.c cupti/graphs.c \
 	cupti/image.c cupti/emit.c
@@ -113,7 +114,7 @@ $(B)/libjitness.so: $(call obj,$(trace_src) $(cupti_src) $(preload_src)) preload
 		-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,defs \
 		-Wl,-soname,libjitness.so $(host_libs) $(ldflags)
 
-$(B)/jitness: $(call obj,$(trace_src) $(decoder_src))
+$(B)/jitness: $(call obj,$(trace_src) $(trace_read) $(decoder_src))
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ -Wl,-Bstatic -lzstd -Wl,-Bdynamic -lcjson -lm $(ldflags)
 
@@ -121,7 +122,7 @@ jitness: build/release/jitness
 	$(q)ln -sf $< $@
 
 # --- tests
-unit_lib := $(filter-out decoder/main.c,$(trace_src) $(decoder_src)) $(unit_cupti)
+unit_lib := $(filter-out decoder/main.c,$(trace_src) $(trace_read) $(decoder_src)) $(unit_cupti)
 $(B)/unit: $(call obj,$(unit_src) $(unit_lib))
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ -lzstd -lcjson -lm -lpthread $(ldflags)
@@ -209,4 +210,4 @@ help:
 	@echo 'variables:'; echo '  VARIANT=$(sort $(patsubst opt.%,%,$(filter opt.%,$(.VARIABLES)))) (now $(VARIANT)), PREFIX, DESTDIR,'; \
 	 echo '  FUZZ_SECONDS, CUDA_HOME, V=1, WERROR=1, CC, CFLAGS, LDFLAGS'
 
--include $(patsubst %.o,%.d,$(call obj,$(trace_src) $(cupti_src) $(preload_src) $(decoder_src) $(unit_src)))
+-include $(patsubst %.o,%.d,$(call obj,$(trace_src) $(trace_read) $(cupti_src) $(preload_src) $(decoder_src) $(unit_src)))

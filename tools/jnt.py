@@ -335,7 +335,7 @@ def frames_read(data):
 
 class Chunk:
     def __init__(self, data, at, chunk_bytes):
-        _, self.tid, self.gen, self.committed, self.consumed = struct.unpack_from("<IIQII", data, at)
+        self.tid, self.gen, self.committed, self.consumed = struct.unpack_from("<4xIQII", data, at)
         self.strings = self.consumed
         self.area = data[at + 64 : at + min(chunk_bytes, 64 + self.committed)]
         self.usable = self.committed <= chunk_bytes - 64 and self.consumed % 8 == 0
@@ -440,8 +440,8 @@ def trace_sections(path):
 def trace_files(paths):
     for path in paths:
         if os.path.isdir(path):
-            yield from (os.path.join(path, name) for name in sorted(os.listdir(path), key=os.fsencode)
-                        if name.endswith(".jnt"))
+            names = sorted(os.listdir(path), key=os.fsencode)
+            yield from (os.path.join(path, n) for n in names if n.endswith(".jnt"))
         else:
             yield path
 

@@ -93,6 +93,11 @@ size_t collect_strings(struct collect_seen *seen_by_chunk, struct journal *j,
 
 		if (committed <= seen->strings || seen->gen >= limit)
 			continue;
+		/* Set before `committed`. Walking the rows here as well would cost a third more. */
+		if (!(atomic_load_explicit(&c->kinds, memory_order_relaxed) & STRINGS_ONLY)) {
+			seen->strings = committed;
+			continue;
+		}
 		items[n] = chunk_item(seen, c, i);
 		items[n].part.kinds = STRINGS_ONLY;
 		items[n].part.from = seen->strings;

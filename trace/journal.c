@@ -143,6 +143,7 @@ static void chunk_start(struct journal *j, struct journal_chunk *c, uint32_t tid
 
 	atomic_store_explicit(&c->committed, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->consumed, 0, memory_order_release);
+	atomic_store_explicit(&c->kinds, 0, memory_order_relaxed);
 	c->tid = tid;
 	/* Pairs with the acquire in the writer's chunk_pending() (trace/collect.c). */
 	atomic_store_explicit(&c->gen, gen, memory_order_release);
@@ -211,6 +212,7 @@ bool journal_append(struct journal *j, struct journal_lane *lane, uint32_t tid,
 {
 	struct journal_chunk *c = lane->chunk;
 	uint32_t at = 0;
+	uint64_t kinds;
 	size_t need;
 
 	if (!j->header)
@@ -233,6 +235,9 @@ bool journal_append(struct journal *j, struct journal_lane *lane, uint32_t tid,
 		return false;
 	}
 	journal_row_put(c->rows + at, kind, fields, n_fields, blob, blob_len);
+	kinds = atomic_load_explicit(&c->kinds, memory_order_relaxed);
+	if (!(kinds & 1ull << kind))
+		atomic_store_explicit(&c->kinds, kinds | 1ull << kind, memory_order_relaxed);
 	/* Pairs with the acquire in the writer's chunk_pending(): the row is whole. */
 	atomic_store_explicit(&c->committed, at + (uint32_t)need, memory_order_release);
 	return true;

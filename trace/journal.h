@@ -56,7 +56,8 @@ struct journal_chunk {
 	_Atomic uint64_t gen;       /* unique for each time the chunk is claimed */
 	_Atomic uint32_t committed; /* bytes of rows that are complete */
 	_Atomic uint32_t consumed;  /* bytes of rows that are in a written frame */
-	uint8_t pad[JOURNAL_CHUNK_HEADER - 24];
+	_Atomic uint64_t kinds;     /* bit i: holds rows of kind i; spares the writer a look */
+	uint8_t pad[JOURNAL_CHUNK_HEADER - 32];
 	uint8_t rows[];
 };
 _Static_assert(sizeof(struct journal_chunk) == JOURNAL_CHUNK_HEADER, "docs/trace-format.md");

@@ -11,11 +11,12 @@ mkdir -p $out/corpus $out/seed
 
 one() { # NAME COMMAND...: `ok NAME`, or the command's output and `not ok NAME`
 	local name=$1; shift
-	if "$@" >$out/log 2>&1; then echo "ok $name"; else
-		tail -n 60 $out/log
-		echo "not ok $name: status $?"
-		exit 1
-	fi
+	local status=0
+	"$@" >$out/log 2>&1 || status=$?
+	if [ $status = 0 ]; then echo "ok $name"; return; fi
+	tail -n 60 $out/log
+	echo "not ok $name: status $status"
+	exit 1
 }
 
 one fuzz_seeds ${CC:-gcc} $std -O1 -o $out/mkcorpus tests/fuzz/mkcorpus.c trace/*.c -lzstd

@@ -212,7 +212,7 @@ def row(b, name, level, t, count, whole, prof, approximate):
         graphs_want = whole.counts["graph_launches"]
     lost = (rep.get("session") or {}).get("lost_records")
     invalid = b.total(rep, "invalid_timestamps")
-    early = b.total(rep, "launches", "early")
+    early = b.total(rep, "early_kernels")
     alone = b.total(rep, "launches", "gpu_work_without_launch")
     jit = b.total(rep, "driver_jit", "compiles")
     direct = b.total(rep, "kernels") or 0

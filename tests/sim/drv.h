@@ -37,7 +37,7 @@ struct CUstream_st {
 	uint64_t busy_until;            /* under ctx->lock */
 	uint32_t queued;
 	uint64_t *queue_end;            /* ring of end times: the depth of the queue */
-	struct capture *capture;
+	struct capture *_Atomic capture; /* read by the end of any capture of the context */
 	struct CUgraphNode_st **deps;   /* what the next captured node depends on */
 	size_t n_deps;
 };
