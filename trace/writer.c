@@ -38,8 +38,11 @@
 /* A frame that many threads share is closed at this many bytes. */
 #define RAW_GOAL (768u << 10)
 
-/* Rows worth a frame of their own when nobody asked for a flush. */
-#define BATCH_BYTES (256u << 10)
+/*
+ * Rows worth a frame of their own when nobody asked for a flush: 5,000 launches. With 256 KiB the
+ * GPT-2 eager trace took 8.1 bytes a launch instead of 7.6; the journal holds them meanwhile.
+ */
+#define BATCH_BYTES (1024u << 10)
 
 struct writer {
 	int fd;
