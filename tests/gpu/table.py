@@ -532,10 +532,10 @@ def main():
         p.add_argument("--" + o)
     p.add_argument("--jobs", type=int)
     p.add_argument("--seconds", type=float)
-    p.add_argument("what", nargs="+", choices=("all", "counts", "lifetimes", "fixtures"))
+    p.add_argument("what", nargs="+", choices=("all", "counts", "memory", "lifetimes", "fixtures"))
     b = Bench(p.parse_args())
     print("GPU:", b.a.gpu)
-    todo = [("counts", counts), ("counts", memory), ("lifetimes", lifetimes), ("fixtures", fixtures)]
+    todo = [("counts", counts), ("memory", memory), ("lifetimes", lifetimes), ("fixtures", fixtures)]
     for name, part in todo:
         if name in b.a.what or "all" in b.a.what:
             t = time.time()

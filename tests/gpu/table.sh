@@ -1,5 +1,5 @@
 #!/bin/bash
-# table.sh [all|counts|lifetimes|fixtures]...: what jitness records on a real GPU, against independent counts.
+# table.sh [all|counts|memory|lifetimes|fixtures]...: what jitness records on a real GPU, against independent counts.
 #
 # Runs on the machine with the GPU, from any directory. Needs nvcc, gcc, python3 with PyTorch, JAX and CuPy, and
 # build/release/{jitness,libjitness.so}; build/carry/ holds libraries that only the jitness command needs.
