@@ -50,6 +50,9 @@ cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layou
 	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/modules.c cupti/graphs.c \
 	cupti/image.c cupti/emit.c
 preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
+	preload/stack.c preload/frames.c preload/python.c \
+	preload/compilers.c \
+	preload/children.c \
 	preload/threads.c preload/process.c preload/hooks.c
 decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c decoder/suggest.c \
 	decoder/mem.c decoder/out.c decoder/print.c decoder/json.c decoder/utf8.c decoder/demangle.c \

@@ -16,12 +16,18 @@
 
 #include "trace/event.h"
 
+/* Ids of the innermost FRAME records of a call's stack; 0: none. */
+struct stack_ids {
+	uint32_t native, python;
+};
+
 struct cupti_config {
 	enum capture_level level;
 	const char *library;    /* JITNESS_CUPTI: path of libcupti, or NULL: search */
 	size_t pool_bytes;      /* limit of the activity buffers together */
 	bool redact;            /* paths outside installed libraries are left out */
 	void (*wake)(void);     /* called when a buffer was delivered; must not block */
+	void (*stack)(struct stack_ids *ret); /* the caller's stack; NULL: none are taken */
 };
 
 /* What could not be done. Static or embedded strings only. */

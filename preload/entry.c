@@ -16,10 +16,13 @@
 
 #include "cupti/emit.h"
 #include "cupti/session.h"
+#include "preload/children.h"
+#include "preload/compilers.h"
 #include "preload/log.h"
 #include "preload/options.h"
 #include "preload/output.h"
 #include "preload/process.h"
+#include "preload/stack.h"
 #include "preload/threads.h"
 #include "preload/tracer.h"
 #include "trace/err.h"
@@ -155,6 +158,7 @@ static void tracer_start(void)
 		.pool_bytes = POOL_SHARE(options.memory_bytes),
 		.redact = options.redact,
 		.wake = threads_wake,
+		.stack = options.stacks == STACKS_OFF ? NULL : stack_take,
 	};
 	struct cupti_fail fail = { .call = "" };
 	uint64_t start_ns = emit_now();
@@ -170,6 +174,7 @@ static void tracer_start(void)
 	}
 	owner = getpid();
 	process_describe(options.level, start_ns, options.redact);
+	stack_start(options.stacks, options.redact);
 	start_chained();
 	if (cupti_start(&cupti, &fail) != GPU_RECORDS_FULL)
 		log_warn("GPU records are missing: %s (%d) %s", fail.call, fail.code, fail.detail);
@@ -247,6 +252,8 @@ __attribute__((constructor)) static void tracer_load(void)
 		log_err("tracing is off for this process: the library cannot find itself");
 	} else {
 		set_injection();
+		compilers_load(options.dlsym);
+		children_load(options.out, options.redact);
 		atomic_store(&state, TRACER_LOADED);
 	}
 	errno = saved_errno;

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/children.h"
 #include "preload/tracer.h"
 
 #define HOOK __attribute__((visibility("default")))
@@ -41,6 +42,7 @@ __attribute__((constructor)) static void hooks_load(void)
 
 static _Noreturn void leave(int status)
 {
+	children_leave(status & 0xff);
 	tracer_finish(END_BY_IMMEDIATE, status & 0xff);
 	/* What libc's own _exit does; its symbol is the one being replaced here. */
 	for (;;)

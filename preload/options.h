@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/stack.h"
 #include "trace/event.h"
 
 #define OPTIONS_PATH_MAX 1024
@@ -22,6 +23,8 @@ struct tracer_options {
 	uint64_t memory_bytes;
 	unsigned flush_ms;
 	bool redact;
+	bool dlsym;
+	enum stack_mode stacks;
 };
 
 /* Also starts the log. One thread (constructor). */

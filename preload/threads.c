@@ -14,6 +14,7 @@
 #include "preload/log.h"
 #include "preload/output.h"
 #include "preload/process.h"
+#include "preload/stack.h"
 #include "trace/err.h"
 #include "trace/journal.h"
 #include "trace/writer.h"
@@ -92,6 +93,7 @@ static void *flush_main(void *unused)
 		if (atomic_load(&finish_step) != FINISH_ASKED) {
 			cupti_flush(false);
 			process_clock();
+			stack_poll();
 		}
 	}
 	return NULL;

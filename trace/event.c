@@ -45,6 +45,10 @@ static const struct {
 	F(LOST, REASON, lost_reason),
 	F(NOTE, CODE, note_code),
 	F(END, REASON, end_reason),
+	F(FRAME, TYPE, frame_type),
+	F(COMPILE, COMPILER, compiler),
+	F(CODE, COMPILER, compiler),
+	F(CODE, IMAGE, image_kind),
 #undef F
 };
 

@@ -177,7 +177,10 @@ enum field_transform {
 	F(k, SOURCE, "source", ENUM, NONE)  /* enum image_source */             \
 	F(k, ADDRESS, "address", HEX, NONE)                                     \
 	F(k, OFFSET, "offset", UINT, NONE)  /* in the mapped file of the blob */ \
-	F(k, BYTES, "bytes", UINT, NONE)    /* of the input image; 0: unknown */
+	F(k, BYTES, "bytes", UINT, NONE)    /* of the input image; 0: unknown */ \
+	F(k, HASH, "hash", HEX, NONE)       /* XXH64 of the input image; 0: not taken */ \
+	F(k, NATIVE, "native", UINT, NONE)  /* innermost FRAME of the call; 0: none */ \
+	F(k, PYTHON, "python", UINT, NONE)
 #define EVENT_MODULE_FIELDS(F, k) /* MODULE_LOADED: final code is on a context */ \
 	F(k, TIME, "time", TIME, DELTA)                                         \
 	F(k, CONTEXT, "context", UINT, NONE)                                    \
@@ -188,7 +191,9 @@ enum field_transform {
 	F(k, KERNELS, "kernels", UINT, NONE)                                    \
 	F(k, CALL_API, "call_api", ENUM, NONE) /* API call it happened inside, or 0 */ \
 	F(k, CALL_CORR, "call_corr", UINT, NONE)                                \
-	F(k, LIBRARY, "library", HEX, NONE) /* LOAD handle it came from, or 0 */
+	F(k, LIBRARY, "library", HEX, NONE) /* LOAD handle it came from, or 0 */ \
+	F(k, NATIVE, "native", UINT, NONE)  /* innermost FRAME, when its call has no LOAD */ \
+	F(k, PYTHON, "python", UINT, NONE)
 #define EVENT_MODULE_KERNELS_FIELDS(F, k) /* blob: names, NUL after each */    \
 	F(k, HASH, "hash", HEX, NONE)                                           \
 	F(k, FIRST, "first", UINT, NONE)    /* index of the first name here */
@@ -196,7 +201,7 @@ enum field_transform {
 	F(k, TIME, "time", TIME, DELTA)                                         \
 	F(k, CONTEXT, "context", UINT, NONE)                                    \
 	F(k, MODULE, "module", UINT, NONE)
-#define EVENT_GRAPH_FIELDS(F, k) /* instantiate, update, destroy */            \
+#define EVENT_GRAPH_FIELDS(F, k) /* capture, instantiate, update, destroy */   \
 	F(k, START, "start", TIME, GAP)                                         \
 	F(k, END, "end", TIME, DIFF)                                            \
 	F(k, CORR, "corr", UINT, NONE)                                          \
@@ -208,7 +213,9 @@ enum field_transform {
 	F(k, VERSION, "version", UINT, NONE) /* 0 at instantiate, +1 an update */ \
 	F(k, NODES, "nodes", UINT, NONE)                                        \
 	F(k, KERNEL_NODES, "kernel_nodes", UINT, NONE)                          \
-	F(k, UNLISTED, "unlisted", UINT, NONE) /* nodes whose kernels are unknown */
+	F(k, UNLISTED, "unlisted", UINT, NONE) /* nodes whose kernels are unknown */ \
+	F(k, NATIVE, "native", UINT, NONE)  /* innermost FRAME; 0: none */      \
+	F(k, PYTHON, "python", UINT, NONE)
 #define EVENT_GRAPH_KERNEL_FIELDS(F, k) /* blob: kernel name */                \
 	F(k, GRAPH, "graph", UINT, NONE)                                        \
 	F(k, VERSION, "version", UINT, NONE)                                    \
@@ -230,6 +237,35 @@ enum field_transform {
 	F(k, MODULES, "modules", UINT, NONE)                                    \
 	F(k, JIT_COMPILES, "jit_compiles", UINT, NONE)                          \
 	F(k, LOST, "lost", UINT, NONE)
+
+#define EVENT_FRAME_FIELDS(F, k) /* one call of a stack; blob, Python: file NUL function */ \
+	F(k, ID, "id", UINT, DELTA)                                             \
+	F(k, PARENT, "parent", UINT, DELTA) /* the caller's FRAME; 0: outermost */ \
+	F(k, TYPE, "type", ENUM, NONE)      /* enum frame_type */               \
+	F(k, OBJECT, "object", UINT, NONE)  /* native: id of the OBJECT; 0: no file */ \
+	F(k, OFFSET, "offset", HEX, NONE)   /* native: address - OBJECT's base, or the address */ \
+	F(k, LINE, "line", UINT, NONE)      /* Python; 0: unknown */
+#define EVENT_OBJECT_FIELDS(F, k) /* a mapped library; blob: path NUL build id in hex */ \
+	F(k, TIME, "time", TIME, DELTA)     /* when it was first seen in a stack */ \
+	F(k, ID, "id", UINT, DELTA)                                             \
+	F(k, BASE, "base", HEX, NONE)       /* subtract it for addresses of the file */ \
+	F(k, START, "start", HEX, NONE)     /* mapped addresses */              \
+	F(k, END, "end", HEX, NONE)
+#define EVENT_COMPILE_FIELDS(F, k) /* a call of a compiler library; blob: program NUL library's path */ \
+	F(k, START, "start", TIME, GAP)                                         \
+	F(k, END, "end", TIME, DIFF)                                            \
+	F(k, COMPILER, "compiler", ENUM, NONE) /* enum compiler */              \
+	F(k, RESULT, "result", UINT, NONE)                                      \
+	F(k, HANDLE, "handle", HEX, NONE)   /* nvrtcProgram, nvJitLinkHandle ... */ \
+	F(k, NATIVE, "native", UINT, NONE)                                      \
+	F(k, PYTHON, "python", UINT, NONE)
+#define EVENT_CODE_FIELDS(F, k) /* what a compiler library gave back */        \
+	F(k, TIME, "time", TIME, DELTA)                                         \
+	F(k, COMPILER, "compiler", ENUM, NONE)                                  \
+	F(k, HANDLE, "handle", HEX, NONE)   /* as in COMPILE */                 \
+	F(k, IMAGE, "image", ENUM, NONE)                                        \
+	F(k, BYTES, "bytes", UINT, NONE)                                        \
+	F(k, HASH, "hash", HEX, NONE)       /* XXH64, as in LOAD and MODULE */
 
 /* X(NAME, id, "name", "what the blob is" or NULL) */
 #define EVENT_KINDS(X)                                                         \
@@ -258,7 +294,11 @@ enum field_transform {
 	X(GRAPH_KERNEL, 23, "graph_kernel", "name")                             \
 	X(LOST, 24, "lost", NULL)                                               \
 	X(NOTE, 25, "note", "text")                                             \
-	X(END, 26, "end", NULL)
+	X(END, 26, "end", NULL)                                                 \
+	X(FRAME, 27, "frame", "where")                                          \
+	X(OBJECT, 28, "object", "file")                                         \
+	X(COMPILE, 29, "compile", "program")                                    \
+	X(CODE, 30, "code", NULL)
 
 enum event_kind {
 #define X(NAME, id, text, blob) EVENT_##NAME = (id),
@@ -279,7 +319,11 @@ EVENT_KINDS(X)
 #define LIFETIME_OPS(X)   X(CREATE, 0, "create") X(DESTROY, 1, "destroy")
 #define GRAPH_OPS(X) \
 	X(INSTANTIATE, 0, "instantiate") X(UPDATE, 1, "update") X(DESTROY, 2, "destroy") \
-	X(NODE_UPDATE, 3, "node_update")
+	X(NODE_UPDATE, 3, "node_update") X(CAPTURE, 4, "capture")
+#define FRAME_TYPES(X)    X(NATIVE, 0, "native") X(PYTHON, 1, "python")
+#define COMPILERS(X)                                                        \
+	X(UNKNOWN, 0, "unknown") X(NVRTC, 1, "nvrtc") X(NVJITLINK, 2, "nvjitlink") \
+	X(NVVM, 3, "nvvm") X(NVPTX, 4, "nvptxcompiler")
 #define IMAGE_KINDS(X)                                                      \
 	X(UNKNOWN, 0, "unknown") X(CUBIN, 1, "cubin") X(PTX, 2, "ptx")       \
 	X(FATBIN, 3, "fatbin") X(LTOIR, 4, "ltoir") X(OTHER, 5, "other")
@@ -350,12 +394,23 @@ EVENT_KINDS(X)
 	X(CU_GRAPH_EXEC_SET_NODE, 1032, "cuGraphExecKernelNodeSetParams")    \
 	X(CU_GRAPH_EXEC_DESTROY, 1033, "cuGraphExecDestroy")                 \
 	X(CU_MODULE_UNLOAD, 1034, "cuModuleUnload")                          \
-	X(CU_LIBRARY_UNLOAD, 1035, "cuLibraryUnload")
+	X(CU_LIBRARY_UNLOAD, 1035, "cuLibraryUnload")                        \
+	X(CU_STREAM_BEGIN_CAPTURE, 1036, "cuStreamBeginCapture")             \
+	X(CU_STREAM_END_CAPTURE, 1037, "cuStreamEndCapture")                 \
+	X(CU_MODULE_GET_GLOBAL, 1040, "cuModuleGetGlobal")                   \
+	X(CU_LIBRARY_GET_GLOBAL, 1041, "cuLibraryGetGlobal")                 \
+	X(CU_KERNEL_SET_ATTRIBUTE, 1042, "cuKernelSetAttribute")             \
+	X(CU_KERNEL_GET_ATTRIBUTE, 1043, "cuKernelGetAttribute")             \
+	X(CU_FUNC_SET_ATTRIBUTE, 1044, "cuFuncSetAttribute")                 \
+	X(CU_FUNC_GET_ATTRIBUTE, 1045, "cuFuncGetAttribute")                 \
+	X(CU_FUNC_LOAD, 1046, "cuFuncLoad")
 
 #define EVENT_VALUE_ENUMS(E)                                                \
 	E(capture_level, LEVEL, CAPTURE_LEVELS)                              \
 	E(lifetime_op, LIFETIME, LIFETIME_OPS)                               \
 	E(graph_op, GRAPH_OP, GRAPH_OPS)                                     \
+	E(frame_type, FRAME_IS, FRAME_TYPES)                                 \
+	E(compiler, COMPILER, COMPILERS)                                     \
 	E(image_kind, IMAGE, IMAGE_KINDS)                                    \
 	E(image_source, SOURCE, IMAGE_SOURCES)                               \
 	E(lost_reason, LOST_BY, LOST_REASONS)                                \
@@ -374,6 +429,10 @@ enum capture_level { CAPTURE_LEVELS(X_LEVEL) };
 enum lifetime_op { LIFETIME_OPS(X_LIFETIME) };
 #define X_GRAPH_OP(N, v, s) GRAPH_OP_##N = (v),
 enum graph_op { GRAPH_OPS(X_GRAPH_OP) };
+#define X_FRAME_IS(N, v, s) FRAME_IS_##N = (v),
+enum frame_type { FRAME_TYPES(X_FRAME_IS) };
+#define X_COMPILER(N, v, s) COMPILER_##N = (v),
+enum compiler { COMPILERS(X_COMPILER) };
 #define X_IMAGE(N, v, s)    IMAGE_##N = (v),
 enum image_kind { IMAGE_KINDS(X_IMAGE) };
 #define X_SOURCE(N, v, s)   SOURCE_##N = (v),

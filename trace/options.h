@@ -29,6 +29,12 @@
 	  "most bytes of trace per process (K, M, G); 0 = no limit")                             \
 	X(MEMORY, "memory", 0, "JITNESS_MEMORY", SIZE, "64M", 24u << 20, 16ull << 30, "SIZE",    \
 	  "most memory the tracer uses per process (K, M, G)")                                   \
+	X(STACKS, "stacks", 0, "JITNESS_STACKS", ENUM, "all", 0, 0, "off|native|python|all",      \
+	  "call stacks at module loads, compiler calls and graph instantiations; never at "      \
+	  "launches")                                                                            \
+	X(DLSYM, "dlsym", 0, "JITNESS_DLSYM", BOOL, "1", 0, 1, "0|1",                            \
+	  "also see compiler libraries that are found by dlsym (CuPy, XLA, cuda-python); 0 = "   \
+	  "leave dlsym alone")                                                                   \
 	X(FLUSH_MS, "flush-ms", 0, "JITNESS_FLUSH_MS", UINT, "200", 20, 60000, "MS",             \
 	  "milliseconds between two flushes of GPU records; what SIGKILL can cost")              \
 	X(CUPTI, "cupti", 0, "JITNESS_CUPTI", PATH, NULL, 0, 0, "PATH",                          \

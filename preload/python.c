@@ -1,0 +1,1 @@
+#include "preload/python.h"
