@@ -13,6 +13,7 @@ CC := gcc
 endif
 VARIANT ?= release
 B       := build/$(VARIANT)
+unwind  := build/libunwind
 PREFIX  ?= /usr/local
 DESTDIR ?=
 version := 0.1.0
@@ -35,6 +36,7 @@ pic := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 # elsewhere does not compile. tools/bootstrap finds them and writes build/config.mk.
 inc.cupti = -isystem $(CUPTI_INCLUDE)
 inc.tests = -isystem $(CUPTI_INCLUDE)
+inc.preload = -isystem $(unwind)/include
 inc        = $(inc.$(firstword $(subst /, ,$<)))
 
 cflags  = $(std) $(inc) $(warn) $(opt.$(VARIANT)) $(pic) -MMD -MP -MF $(@:.o=.d) $(CFLAGS)
@@ -43,38 +45,56 @@ ldflags = $(opt.$(VARIANT)) $(LDFLAGS)
 # --- what is built from what: this block is the architecture
 trace_src   := trace/err.c trace/event.c trace/frame.c trace/encode.c trace/journal.c \
 	trace/gather.c trace/collect.c trace/pack.c trace/writer.c trace/hash.c trace/create.c \
-	trace/redact.c trace/options.c trace/fd.c
+	trace/redact.c trace/options.c trace/fd.c trace/child.c
 # offline only: these allocate
 trace_read  := trace/decode.c trace/reader.c trace/recover.c
 cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
-	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/modules.c cupti/graphs.c \
-	cupti/image.c cupti/emit.c
+	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
+	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c
 preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
-	preload/stack.c preload/frames.c preload/python.c \
-	preload/compilers.c \
+	preload/stack.c preload/frames.c preload/seen.c preload/objects.c preload/unwind.c \
+	preload/unwind_libc.c preload/python.c preload/python_layout.c \
+	preload/python_lines.c preload/python_peek.c \
+	preload/compilers.c preload/compiler_calls.c preload/compiler_hooks.c preload/dlsym.c \
+	preload/loaded.c preload/programs.c preload/early.c \
 	preload/children.c \
 	preload/threads.c preload/process.c preload/hooks.c
 decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c decoder/suggest.c \
 	decoder/mem.c decoder/out.c decoder/print.c decoder/json.c decoder/utf8.c decoder/demangle.c \
 	decoder/idmap.c decoder/name_table.c decoder/histogram.c decoder/clock_map.c decoder/join.c \
 	decoder/kernel_table.c decoder/graph_table.c decoder/module_table.c decoder/process_model.c \
+	decoder/stack_table.c decoder/compile_table.c decoder/near_log.c decoder/busy.c \
+	decoder/module_how.c decoder/trigger.c decoder/episodes.c decoder/episode_events.c \
+	decoder/episode_group.c decoder/episode_tune.c decoder/episode_children.c decoder/stall.c \
+	decoder/timeline.c decoder/timeline_text.c decoder/timeline_json.c decoder/cmd_timeline.c \
 	decoder/process_end.c decoder/session_files.c decoder/session_model.c decoder/totals.c \
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
+	decoder/child_line.c decoder/children.c decoder/child_export.c \
+	decoder/elf_file.c decoder/function_table.c decoder/symbols.c decoder/stack_text.c \
+	decoder/origin.c decoder/origin_table.c decoder/origin_match.c decoder/origin_input.c \
+	decoder/origin_evidence.c decoder/origin_rules.c decoder/report_explain.c \
+	decoder/report_stack.c decoder/report_origin.c \
 	decoder/report_json.c decoder/report_text.c decoder/report_tables.c \
 	decoder/cmd_run.c decoder/cmd_report.c decoder/cmd_dump.c decoder/cmd_export.c \
 	decoder/cmd_doctor.c decoder/cmd_help.c decoder/probe.c \
 	decoder/doctor_gpu.c decoder/doctor_cupti.c decoder/doctor_host.c
 unit_src    := tests/unit/unit.c \
 	tests/unit/t_layout.c tests/unit/t_image.c tests/unit/t_buffers.c tests/unit/t_records.c \
-	tests/unit/t_callbacks.c tests/unit/t_emit.c \
+	tests/unit/t_callbacks.c tests/unit/t_provenance.c tests/unit/t_emit.c \
+	tests/unit/t_frames.c tests/unit/t_unwind.c \
 	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_journal.c \
 	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_redact.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
-	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c
+	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
+	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c tests/unit/t_origin.c tests/unit/t_children.c
 
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
-	cupti/names.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/modules.c cupti/graphs.c cupti/api.c
+	cupti/names.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
+	cupti/modules.c cupti/graphs.c cupti/api.c
+
+# of preload/, what stacks need
+unit_stacks := preload/seen.c preload/frames.c preload/objects.c preload/unwind.c preload/unwind_libc.c
 
 obj     = $(addprefix $(B)/,$(1:.c=.o))
 headers = $(wildcard trace/*.h cupti/*.h preload/*.h decoder/*.h)
@@ -109,8 +129,14 @@ $(B)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
+# libunwind as the host can bear it, compiled once for all variants; says why it is not the
+# distribution's.
+$(unwind)/lib/libunwind.a: tools/build-libunwind
+	$(q)tools/build-libunwind $(unwind)
+$(B)/preload/unwind.o: | $(unwind)/lib/libunwind.a
+
 # What goes into the host is linked static and hidden; libc is all it needs.
-host_libs := -Wl,-Bstatic -lzstd -Wl,-Bdynamic
+host_libs := $(unwind)/lib/libunwind.a -Wl,-Bstatic -lzstd -Wl,-Bdynamic
 $(B)/libjitness.so: $(call obj,$(trace_src) $(cupti_src) $(preload_src)) preload/exports.map
 	$(call say,LD,$@)
 	$(q)$(CC) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=preload/exports.map \
@@ -125,10 +151,20 @@ jitness: build/release/jitness
 	$(q)ln -sf $< $@
 
 # --- tests
-unit_lib := $(filter-out decoder/main.c,$(trace_src) $(trace_read) $(decoder_src)) $(unit_cupti)
+unit_lib := $(filter-out decoder/main.c,$(trace_src) $(trace_read) $(decoder_src)) $(unit_cupti) \
+	$(unit_stacks)
 $(B)/unit: $(call obj,$(unit_src) $(unit_lib))
 	$(call say,LD,$@)
-	$(q)$(CC) -o $@ $^ -lzstd -lcjson -lm -lpthread $(ldflags)
+	$(q)$(CC) -o $@ $^ $(unwind)/lib/libunwind.a -lzstd -lcjson -lm -lpthread $(ldflags)
+
+# Its file is what t_symbols.c reads: no sanitizer, and the same in every VARIANT.
+$(B)/unit: | $(B)/symbols_sample.so
+$(B)/symbols_sample.so: tests/unit/symbols_sample.c
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) -std=gnu11 -O1 -fPIC -shared -Wl,--build-id=sha1 -o $@ $<
+	$(q)strip -o $(B)/symbols_stripped.so $@
+	$(q)objcopy --only-keep-debug $@ $(B)/symbols_sample.debug
 
 ## check: every test (no GPU needed); prints 'N passed, N failed' last
 .PHONY: check
@@ -144,6 +180,16 @@ demo: all sim
 .PHONY: unit
 unit: $(B)/unit
 	$(q)$(B)/unit
+
+## bench-stack: ns of one native stack, cold and warm
+bench_stack_src := tools/bench/bench_stack.c preload/stack.c $(filter preload/python%,$(preload_src)) \
+	$(unit_stacks) cupti/emit.c cupti/maps.c $(trace_src)
+.PHONY: bench-stack
+bench-stack: $(B)/bench_stack
+	$(q)$(B)/bench_stack && echo 'from the memory map:' && $(B)/bench_stack map
+$(B)/bench_stack: $(call obj,$(bench_stack_src))
+	$(call say,LD,$@)
+	$(q)$(CC) -o $@ $^ $(unwind)/lib/libunwind.a -lzstd -lpthread $(ldflags)
 
 ## fuzz: the reader under libFuzzer for FUZZ_SECONDS (60); needs clang
 FUZZ_SECONDS ?= 60
@@ -182,6 +228,7 @@ check-imports: $(B)/libjitness.so
 check-docs: $(B)/jitness
 	$(q)tools/check-format-doc
 	$(q)tools/check-env-doc $(B)/jitness
+	$(q)tools/check-origins-doc $(B)/jitness
 
 # --- installation
 lib_dir := $(DESTDIR)$(PREFIX)/lib/jitness

@@ -6,6 +6,7 @@
 
 #include "cupti/api.h"
 #include "cupti/calls.h"
+#include "cupti/captures.h"
 #include "cupti/emit.h"
 #include "cupti/graphs.h"
 #include "cupti/modules.h"
@@ -43,6 +44,8 @@ static void api_enter(CUpti_CallbackId cbid, const struct call *call,
 	f->cbid = (uint16_t)cbid;
 	f->api = call->api;
 	f->class = call->class;
+	if (call->stack)
+		calls_stack(&f->stack);
 	f->start_ns = emit_now();
 }
 
@@ -60,6 +63,34 @@ static void launch_emit(const struct call_frame *f, const CUpti_CallbackData *da
 	emit(EVENT_LAUNCH, row, LAUNCH_N, NULL, 0);
 }
 
+/* What the application waits for anyway: out of the way of launches. */
+__attribute__((noinline, cold)) static void load_or_graph_exit(const struct call_frame *f,
+							       const CUpti_CallbackData *data,
+							       uint64_t end_ns)
+{
+	uint8_t depth = calls_tls.depth;
+
+	/* A listing may make the driver load a module: it belongs to this call. */
+	calls_tls.depth = (uint8_t)(f - calls_tls.frame + 1);
+	switch (f->class) {
+	case CALL_LOAD:
+		modules_load_exit(f, data, end_ns);
+		break;
+	case CALL_GRAPH:
+		graphs_exit(f, data, end_ns);
+		break;
+	case CALL_CAPTURE_BEGIN:
+		captures_begin_exit(f, data);
+		break;
+	case CALL_CAPTURE_END:
+		captures_end_exit(f, data, end_ns);
+		break;
+	default:
+		break;
+	}
+	calls_tls.depth = depth;
+}
+
 static void api_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 {
 	uint64_t end_ns = emit_now();
@@ -75,20 +106,11 @@ static void api_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 	if (!f)
 		return;
 	calls_tls.depth = i; /* with it go inner calls that never returned */
-	switch (f->class) {
-	case CALL_LAUNCH:
+	if (f->class == CALL_LAUNCH)
 		launch_emit(f, data, end_ns);
-		break;
-	case CALL_LOAD:
-		modules_load_exit(f, data, end_ns);
-		break;
-	case CALL_GRAPH:
-		graphs_exit(f, data, end_ns);
-		break;
-	default:
-		break;
-	}
-	modules_exit(cbid, data);
+	else
+		load_or_graph_exit(f, data, end_ns);
+	modules_exit(f, i, data);
 }
 
 static void context_emit(const CUpti_ResourceData *data, enum lifetime_op op)

@@ -121,6 +121,7 @@ struct listing {
 	uint16_t by_handle[KERNEL_SLOTS]; /* index + 1 into kernel[] */
 	uint16_t by_name[KERNEL_SLOTS];
 	uint64_t node_count, kernel_nodes, unlisted;
+	bool is_count; /* names are not asked for */
 };
 
 static const char *kernel_name(CUfunction func, CUkernel kern)
@@ -199,6 +200,8 @@ static void list_node(struct listing *l, CUgraphNode node)
 	}
 	if (type == CU_GRAPH_NODE_TYPE_KERNEL) {
 		l->kernel_nodes++;
+		if (l->is_count)
+			return;
 		memset(&params, 0, sizeof(params));
 		if (!driver_api.cuGraphKernelNodeGetParams_v2 ||
 		    driver_api.cuGraphKernelNodeGetParams_v2(node, &params) != CUDA_SUCCESS ||
@@ -298,8 +301,8 @@ static bool change_of_call(struct change *c, const struct call_frame *frame,
 	}
 }
 
-/* Instantiate or update: every kernel of the source graph. NULL: no memory for it. */
-static struct listing *list_whole(CUgraph graph)
+/* Every node of the graph and its children. NULL: no memory for it. */
+static struct listing *list_whole(CUgraph graph, bool is_count)
 {
 	struct listing *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -308,6 +311,7 @@ static struct listing *list_whole(CUgraph graph)
 		return NULL;
 	l->graphs[0] = graph;
 	l->graph_count = 1;
+	l->is_count = is_count;
 	for (uint32_t i = 0; i < l->graph_count; i++) /* grows while we walk */
 		list_graph(l, l->graphs[i]);
 	return l;
@@ -323,6 +327,29 @@ static void node_tell(const char *name, uint32_t exec, uint32_t version)
 	};
 
 	emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT));
+}
+
+static void list_counts(const struct listing *l, uint64_t *f)
+{
+	if (!l) {
+		f[GRAPH_UNLISTED] = 1;
+		emit_lost(LOST_BY_MEMORY, 1);
+		return;
+	}
+	f[GRAPH_NODES] = l->node_count;
+	f[GRAPH_KERNEL_NODES] = l->kernel_nodes;
+	f[GRAPH_UNLISTED] = l->unlisted;
+}
+
+void graphs_count(CUgraph graph, uint64_t *row)
+{
+	struct listing *l;
+
+	row[GRAPH_SOURCE_GRAPH] = graph_id(graph);
+	l = list_whole(graph, true);
+	list_counts(l, row);
+	if (l)
+		munmap(l, sizeof(*l));
 }
 
 void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data, uint64_t end_ns)
@@ -344,6 +371,10 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	else
 		version = exec_version(exec);
 
+	if (call_of(frame->cbid)->stack) {
+		f[GRAPH_NATIVE] = frame->stack.native;
+		f[GRAPH_PYTHON] = frame->stack.python;
+	}
 	f[GRAPH_START] = frame->start_ns;
 	f[GRAPH_END] = end_ns;
 	f[GRAPH_CORR] = frame->corr;
@@ -357,13 +388,9 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 		node_name = kernel_name(c.func, c.kern);
 		f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = 1;
 		f[GRAPH_UNLISTED] = !node_name;
-	} else if (c.ok && (l = list_whole(c.graph))) {
-		f[GRAPH_NODES] = l->node_count;
-		f[GRAPH_KERNEL_NODES] = l->kernel_nodes;
-		f[GRAPH_UNLISTED] = l->unlisted;
 	} else if (c.ok) {
-		f[GRAPH_UNLISTED] = 1;
-		emit_lost(LOST_BY_MEMORY, 1);
+		l = list_whole(c.graph, false);
+		list_counts(l, f);
 	}
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
 	if (node_name)

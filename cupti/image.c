@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cupti/maps.h"
+#include "trace/hash.h"
 
 #define FATBIN_WRAPPER_MAGIC 0x466243b1u /* {magic, version, data*, filename*} */
 #define FATBIN_MAGIC         0xba55ed50u /* {magic, u16 version, u16 header, u64 bytes} */
@@ -229,7 +230,7 @@ static void image_locate(struct image *img, const void *at, char *path, size_t p
 
 void image_inspect(struct image *ret, const void *image, char *path, size_t path_size)
 {
-	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, (uintptr_t)image, 0, 0 };
+	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, (uintptr_t)image, 0, 0, 0 };
 	uint8_t head[IMAGE_HEAD_BYTES];
 	size_t n = image_peek(head, image, sizeof(head));
 
@@ -249,9 +250,74 @@ void image_inspect(struct image *ret, const void *image, char *path, size_t path
 	*ret = img;
 }
 
+/* Up to the NUL, or all of max. *ret_bytes is what was hashed; false: memory ended first. */
+static bool hash_memory(struct hash64_stream *h, uint64_t at, uint64_t max, bool is_text,
+			uint64_t *ret_bytes)
+{
+	uint8_t block[PAGE];
+	const uint8_t *end;
+	uint64_t done = 0;
+	size_t want, got;
+
+	while (done < max) {
+		/* To the page's end: a read never ends inside a page that could be read. */
+		want = PAGE - ((at + done) & (PAGE - 1));
+		if (want > max - done)
+			want = (size_t)(max - done);
+		got = image_peek(block, (const void *)(uintptr_t)(at + done), want);
+		end = is_text ? memchr(block, 0, got) : NULL;
+		hash64_update(h, block, end ? (size_t)(end - block) : got);
+		done += end ? (size_t)(end - block) : got;
+		*ret_bytes = done;
+		if (end)
+			return true;
+		if (got < want)
+			return false;
+	}
+	return true;
+}
+
+void image_hash(struct image *img, uint64_t given)
+{
+	bool is_text = img->kind == IMAGE_PTX;
+	uint64_t max = img->bytes ? img->bytes : given, bytes = 0;
+	struct hash64_stream h;
+
+	/* A fatbin holds code for many GPUs, of which the driver takes a part. */
+	if (!img->address || img->kind == IMAGE_FATBIN || img->kind == IMAGE_UNKNOWN)
+		return;
+	if (is_text) /* one byte more, to see the NUL of the longest */
+		max = given && given <= IMAGE_HASH_MAX ? given : IMAGE_HASH_MAX + 1;
+	else if (!max || max > IMAGE_HASH_MAX)
+		return;
+	hash64_init(&h);
+	if (!hash_memory(&h, img->address, max, is_text, &bytes) || bytes > IMAGE_HASH_MAX)
+		return;
+	img->hash = hash64_digest(&h);
+	if (is_text)
+		img->bytes = bytes;
+}
+
+static uint64_t hash_file(int fd, uint64_t bytes)
+{
+	uint8_t block[PAGE];
+	struct hash64_stream h;
+	uint64_t done = 0;
+	ssize_t n;
+
+	hash64_init(&h);
+	for (; done < bytes; done += (uint64_t)n) {
+		n = pread(fd, block, sizeof(block), (off_t)done);
+		if (n <= 0)
+			return 0; /* became shorter */
+		hash64_update(&h, block, (size_t)n);
+	}
+	return done == bytes ? hash64_digest(&h) : 0;
+}
+
 void image_inspect_file(struct image *ret, const char *path)
 {
-	struct image img = { IMAGE_UNKNOWN, SOURCE_PATH, 0, 0, 0 };
+	struct image img = { IMAGE_UNKNOWN, SOURCE_PATH, 0, 0, 0, 0 };
 	uint8_t head[IMAGE_HEAD_BYTES];
 	int saved_errno = errno;
 	struct stat st;
@@ -265,6 +331,8 @@ void image_inspect_file(struct image *ret, const char *path)
 			n = pread(fd, head, sizeof(head), 0);
 			if (n > 0)
 				img.kind = image_classify(head, (size_t)n);
+			if (n > 0 && img.kind != IMAGE_FATBIN && img.bytes <= IMAGE_HASH_MAX)
+				img.hash = hash_file(fd, img.bytes);
 		}
 		close(fd);
 	}

@@ -15,13 +15,16 @@
 #include "trace/event.h"
 
 #define IMAGE_HEAD_BYTES 64
+/* Larger inputs are not hashed: the application's thread reads every byte of them. */
+#define IMAGE_HASH_MAX   (4u << 20)
 
 struct image {
 	enum image_kind kind;
 	enum image_source source;
 	uint64_t address; /* of the code itself: behind a fatbin wrapper, what it points to */
 	uint64_t offset;  /* SOURCE_MAPPED: in the file */
-	uint64_t bytes;   /* 0: unknown */
+	uint64_t bytes;   /* 0: unknown; of PTX only image_hash() knows */
+	uint64_t hash;    /* XXH64; 0: not taken */
 };
 
 /* Copies up to n bytes from src, stopping where memory is not readable; returns the count. */
@@ -39,7 +42,15 @@ enum image_kind image_classify(const uint8_t *head, size_t n);
  */
 void image_inspect(struct image *ret, const void *image, char *path, size_t path_size);
 
-/* The same for a file that the driver was asked to open: kind and size. */
+/*
+ * Fills hash of what image_inspect() found, and bytes of PTX, whose NUL does not count.
+ * given: the size that the call was told, 0 for none; it bounds PTX and is the size of what
+ * does not know its own. No hash for a fatbin, beyond IMAGE_HASH_MAX, and of memory that
+ * ends too early. Reads through the kernel, 4 KiB at a time.
+ */
+void image_hash(struct image *img, uint64_t given);
+
+/* Both for a file that the driver was asked to open; bytes is the file's size. */
 void image_inspect_file(struct image *ret, const char *path);
 
 /* false ends the walk. name is not NUL-terminated at len when the string table is cut. */

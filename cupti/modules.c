@@ -134,7 +134,7 @@ static void kernels_tell(const void *image, size_t size, uint64_t hash, uint32_t
 		munmap(p, EVENT_BLOB_MAX);
 }
 
-static void module_emit(const struct waiting *w, uint64_t library)
+static void module_emit(const struct waiting *w, uint64_t library, struct stack_ids stack)
 {
 	uint64_t f[MODULE_N];
 
@@ -148,6 +148,8 @@ static void module_emit(const struct waiting *w, uint64_t library)
 	f[MODULE_CALL_API] = w->api;
 	f[MODULE_CALL_CORR] = w->corr;
 	f[MODULE_LIBRARY] = library;
+	f[MODULE_NATIVE] = stack.native;
+	f[MODULE_PYTHON] = stack.python;
 	if (emit(EVENT_MODULE, f, MODULE_N, NULL, 0))
 		atomic_fetch_add_explicit(&modules, 1, memory_order_relaxed);
 }
@@ -160,6 +162,14 @@ static uint32_t context_id(CUcontext context)
 	    cupti_api.GetContextId(context, &id) != CUPTI_SUCCESS)
 		return 0;
 	return id;
+}
+
+static const struct stack_ids no_stack = { 0, 0 };
+
+/* What was taken at ENTER and is not in a LOAD record already. */
+static struct stack_ids stack_of_frame(const struct call_frame *frame)
+{
+	return frame->class != CALL_LOAD && call_of(frame->cbid)->stack ? frame->stack : no_stack;
 }
 
 void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *frame)
@@ -189,7 +199,7 @@ void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *fra
 	if (frame && waiting_count_tls < WAITING_MAX)
 		waiting_tls[waiting_count_tls++] = w;
 	else
-		module_emit(&w, 0);
+		module_emit(&w, 0, frame ? stack_of_frame(frame) : no_stack);
 	errno = saved_errno;
 }
 
@@ -220,6 +230,66 @@ static uint64_t library_of_kernel(CUkernel kernel)
 	return (uintptr_t)library;
 }
 
+/*
+ * What a call was asked about: a CUkernel, or a CUfunction that may be one; NULL: neither. A
+ * library's module is loaded by whichever of these comes first.
+ */
+static CUkernel kernel_of_call(CUpti_CallbackId cbid, const void *p)
+{
+	switch (cbid) {
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel_ptsz:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel_ptsz:
+		return (CUkernel)((const cuLaunchKernel_params *)p)->f;
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx:
+	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx_ptsz:
+		return (CUkernel)((const cuLaunchKernelEx_params *)p)->f;
+	case CUPTI_DRIVER_TRACE_CBID_cuKernelGetFunction:
+		return ((const cuKernelGetFunction_params *)p)->kernel;
+	case CUPTI_DRIVER_TRACE_CBID_cuKernelGetAttribute:
+		return ((const cuKernelGetAttribute_params *)p)->kernel;
+	case CUPTI_DRIVER_TRACE_CBID_cuKernelSetAttribute:
+		return ((const cuKernelSetAttribute_params *)p)->kernel;
+	case CUPTI_DRIVER_TRACE_CBID_cuKernelSetCacheConfig:
+		return ((const cuKernelSetCacheConfig_params *)p)->kernel;
+	case CUPTI_DRIVER_TRACE_CBID_cuKernelGetParamInfo:
+		return ((const cuKernelGetParamInfo_params *)p)->kernel;
+	case CUPTI_DRIVER_TRACE_CBID_cuFuncGetAttribute:
+		return (CUkernel)((const cuFuncGetAttribute_params *)p)->hfunc;
+	case CUPTI_DRIVER_TRACE_CBID_cuFuncSetAttribute:
+		return (CUkernel)((const cuFuncSetAttribute_params *)p)->hfunc;
+	case CUPTI_DRIVER_TRACE_CBID_cuFuncSetCacheConfig:
+		return (CUkernel)((const cuFuncSetCacheConfig_params *)p)->hfunc;
+	case CUPTI_DRIVER_TRACE_CBID_cuFuncGetModule:
+		return (CUkernel)((const cuFuncGetModule_params *)p)->hfunc;
+	case CUPTI_DRIVER_TRACE_CBID_cuFuncGetParamInfo:
+		return (CUkernel)((const cuFuncGetParamInfo_params *)p)->func;
+	case CUPTI_DRIVER_TRACE_CBID_cuFuncLoad:
+		return (CUkernel)((const cuFuncLoad_params *)p)->function;
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyMaxActiveBlocksPerMultiprocessor:
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags:
+		return (CUkernel)((const cuOccupancyMaxActiveBlocksPerMultiprocessor_params *)p)->func;
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyMaxPotentialBlockSize:
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyMaxPotentialBlockSizeWithFlags:
+		return (CUkernel)((const cuOccupancyMaxPotentialBlockSize_params *)p)->func;
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyAvailableDynamicSMemPerBlock:
+		return (CUkernel)((const cuOccupancyAvailableDynamicSMemPerBlock_params *)p)->func;
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyMaxPotentialClusterSize:
+		return (CUkernel)((const cuOccupancyMaxPotentialClusterSize_params *)p)->func;
+	case CUPTI_DRIVER_TRACE_CBID_cuOccupancyMaxActiveClusters:
+		return (CUkernel)((const cuOccupancyMaxActiveClusters_params *)p)->func;
+	case CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams_v2: {
+		const CUDA_KERNEL_NODE_PARAMS *node =
+			((const cuGraphExecKernelNodeSetParams_v2_params *)p)->nodeParams;
+
+		return node ? node->func ? (CUkernel)node->func : node->kern : NULL;
+	}
+	default:
+		return NULL;
+	}
+}
+
 static bool succeeded(const CUpti_CallbackData *data)
 {
 	return data->functionReturnValue && *(const CUresult *)data->functionReturnValue == 0;
@@ -241,40 +311,60 @@ static uint64_t library_of_call(CUpti_CallbackId cbid, const CUpti_CallbackData 
 		return succeeded(data) ? **(const uintptr_t *const *)p : 0;
 	case CUPTI_DRIVER_TRACE_CBID_cuModuleGetFunction:
 		return (uintptr_t)((const cuModuleGetFunction_params *)p)->hmod;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleGetGlobal:
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleGetGlobal_v2:
+		return (uintptr_t)((const cuModuleGetGlobal_v2_params *)p)->hmod;
 	case CUPTI_DRIVER_TRACE_CBID_cuLibraryGetModule:
 		return (uintptr_t)((const cuLibraryGetModule_params *)p)->library;
-	case CUPTI_DRIVER_TRACE_CBID_cuKernelGetFunction:
-		return library_of_kernel(((const cuKernelGetFunction_params *)p)->kernel);
-	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel:
-	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel_ptsz:
-	case CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel:
-	case CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel_ptsz:
-		return library_of_kernel((CUkernel)((const cuLaunchKernel_params *)p)->f);
-	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx:
-	case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx_ptsz:
-		return library_of_kernel((CUkernel)((const cuLaunchKernelEx_params *)p)->f);
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryGetKernel:
+		return (uintptr_t)((const cuLibraryGetKernel_params *)p)->library;
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryGetGlobal:
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryGetManaged:
+		return (uintptr_t)((const cuLibraryGetGlobal_params *)p)->library;
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryGetUnifiedFunction:
+		return (uintptr_t)((const cuLibraryGetUnifiedFunction_params *)p)->library;
 	default:
-		return 0;
+		return library_of_kernel(kernel_of_call(cbid, p));
 	}
 }
 
-void modules_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
+/* Inside another call driver locks may be held: there we do with what ENTER took. */
+static struct stack_ids stack_at_exit(const struct call_frame *frame, unsigned outer)
 {
+	struct stack_ids stack = stack_of_frame(frame);
+
+	if (frame->class == CALL_LOAD || call_of(frame->cbid)->stack)
+		return stack;
+	if (!outer)
+		calls_stack(&stack);
+	else if (call_of(frame[-1].cbid)->stack)
+		stack = frame[-1].stack;
+	return stack;
+}
+
+void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_CallbackData *data)
+{
+	struct stack_ids stack = no_stack;
 	uint64_t library = 0;
 	uint8_t kept = 0;
+	bool first = true;
 
 	if (!waiting_count_tls)
 		return;
 	if (data->functionParams)
-		library = library_of_call(cbid, data);
+		library = library_of_call(frame->cbid, data);
 	for (uint8_t i = 0; i < waiting_count_tls; i++) {
 		struct waiting *w = &waiting_tls[i];
 
 		/* Those of an outer call go on waiting. */
-		if (w->corr == data->correlationId)
-			module_emit(w, library);
-		else
+		if (w->corr != data->correlationId) {
 			waiting_tls[kept++] = *w;
+			continue;
+		}
+		if (first)
+			stack = stack_at_exit(frame, outer);
+		first = false;
+		module_emit(w, library, stack);
 	}
 	waiting_count_tls = kept;
 }
@@ -282,7 +372,7 @@ void modules_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 void modules_abandon(void)
 {
 	for (uint8_t i = 0; i < waiting_count_tls; i++)
-		module_emit(&waiting_tls[i], 0);
+		module_emit(&waiting_tls[i], 0, no_stack);
 	waiting_count_tls = 0;
 }
 
@@ -378,7 +468,7 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 		       uint64_t end_ns)
 {
 	struct load l = { .kind = IMAGE_UNKNOWN };
-	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, 0, 0, 0 };
+	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, 0, 0, 0, 0 };
 	char path[PATH_BYTES], shareable[PATH_BYTES];
 	const char *blob = path;
 	size_t blob_len;
@@ -393,6 +483,8 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 		image_inspect(&img, l.image, path, sizeof(path));
 	if (img.kind == IMAGE_UNKNOWN || (img.kind == IMAGE_OTHER && l.kind != IMAGE_UNKNOWN))
 		img.kind = l.kind;
+	if (l.image)
+		image_hash(&img, l.bytes);
 	blob_len = strlen(path);
 	if (redact && blob_len) {
 		blob_len = redact_path(shareable, sizeof(shareable), path, blob_len);
@@ -409,6 +501,10 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 	f[LOAD_SOURCE] = img.source;
 	f[LOAD_ADDRESS] = img.address;
 	f[LOAD_OFFSET] = img.offset;
-	f[LOAD_BYTES] = l.bytes ? l.bytes : img.bytes;
+	/* Of PTX what was hashed: a size that was told may count a NUL. */
+	f[LOAD_BYTES] = l.bytes && !(img.kind == IMAGE_PTX && img.hash) ? l.bytes : img.bytes;
+	f[LOAD_HASH] = img.hash;
+	f[LOAD_NATIVE] = frame->stack.native;
+	f[LOAD_PYTHON] = frame->stack.python;
 	emit(EVENT_LOAD, f, LOAD_N, blob, blob_len);
 }

@@ -27,10 +27,11 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 		       uint64_t end_ns);
 
 /*
- * EXIT of any followed call: MODULE records that waited for it get their library from
- * the call's arguments. Cheap when nothing waits.
+ * EXIT of any followed call, inside `outer` others (the frames before this one): MODULE
+ * records that waited for it get their library from the call's arguments and the stack.
+ * Cheap when nothing waits.
  */
-void modules_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data);
+void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_CallbackData *data);
 
 /* The calls that MODULE records wait for will not return here (longjmp): emits them as they are. */
 void modules_abandon(void);

@@ -12,6 +12,7 @@
 #include "cupti/api.h"
 #include "cupti/buffers.h"
 #include "cupti/callbacks.h"
+#include "cupti/captures.h"
 #include "cupti/emit.h"
 #include "cupti/find.h"
 #include "cupti/graphs.h"
@@ -379,6 +380,8 @@ static void session_start(struct outcome *o)
 	version = library_version();
 	layout_probe(&layout, cupti_api.ActivityGetNextRecord);
 	/* Tables first: callbacks may come as soon as they are enabled. */
+	calls_start(config.stack);
+	captures_start();
 	(void)modules_start(config.redact);
 	(void)graphs_start();
 	if (!subscribe(o, &subscriber))

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "decoder/args.h"
+#include "decoder/child_export.h"
 #include "decoder/cmd.h"
 #include "decoder/mem.h"
 #include "decoder/output_dir.h"
@@ -63,6 +64,30 @@ static bool redact_pair(struct export *x, struct blob *b)
 	return true;
 }
 
+/* Blobs of strings with a NUL between: those of `paths` (bit i: the i-th) become shareable. */
+static void redact_strings(struct export *x, struct blob *b, unsigned paths)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0;; i++) {
+		const char *text = (const char *)b->p;
+		size_t n = strnlen(text, b->len), room = sizeof(x->room) - used - 1;
+
+		if (i < 8 && paths >> i & 1 && memchr(text, '/', n)) {
+			used += redact_path(x->room + used, room, text, n);
+		} else {
+			memcpy(x->room + used, text, n < room ? n : room);
+			used += n < room ? n : room;
+		}
+		if (n == b->len)
+			break;
+		x->room[used++] = 0;
+		b->p += n + 1;
+		b->len -= n + 1;
+	}
+	*b = (struct blob){ (const uint8_t *)x->room, used };
+}
+
 /* False: the record is left out. */
 static bool redact_row(struct export *x, uint16_t kind, uint64_t *fields, struct blob *b)
 {
@@ -78,6 +103,13 @@ static bool redact_row(struct export *x, uint16_t kind, uint64_t *fields, struct
 			b->len ? redact_path(x->room, sizeof(x->room), (const char *)b->p, b->len)
 			       : 0;
 		b->p = (const uint8_t *)x->room;
+		return true;
+	case EVENT_FRAME:
+	case EVENT_OBJECT:
+		redact_strings(x, b, 1u << 0);
+		return true;
+	case EVENT_COMPILE:
+		redact_strings(x, b, 1u << 0 | 1u << 1);
 		return true;
 	case EVENT_NOTE: /* a sentence of the tracer, but it may name a path */
 		b->len = 0;
@@ -237,6 +269,17 @@ static int copy_log(struct export *x)
 	return EXIT_OK;
 }
 
+static int copy_children(struct export *x)
+{
+	uint64_t left_out;
+
+	if (child_export(x->from->dir_fd, x->to.fd, x->redact, &left_out))
+		return cannot_write(x, TRACE_E_IO);
+	if (left_out)
+		say("export", "%" PRIu64 " damaged lines about compilers were left out", left_out);
+	return EXIT_OK;
+}
+
 static int export_session(const char *dir, const char *out, bool redact)
 {
 	const struct output_dir_user user = { "export", "", "export" };
@@ -259,6 +302,8 @@ static int export_session(const char *dir, const char *out, bool redact)
 		}
 		if (!code && !files.single)
 			code = copy_log(x);
+		if (!code && !files.single)
+			code = copy_children(x);
 		if (x->left_out)
 			say("export",
 			    "%" PRIu64 " records of kinds that this version does not know "

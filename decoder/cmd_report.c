@@ -1,7 +1,10 @@
 /* jitness report: a session at a glance. */
 #include "decoder/args.h"
 #include "decoder/cmd.h"
+#include "decoder/module_how.h"
+#include "decoder/origin_rules.h"
 #include "decoder/report.h"
+#include "decoder/report_origin.h"
 #include "decoder/say.h"
 #include "decoder/session_model.h"
 #include "trace/options.h"
@@ -10,7 +13,7 @@
 
 int cmd_report(int argc, char **argv)
 {
-	const char *dir = NULL, *top_text = NULL;
+	const char *dir = NULL, *top_text = NULL, *which = NULL, *rules_file = NULL;
 	bool json = false;
 	const struct arg table[] = {
 		{ .flag = "json",
@@ -20,10 +23,18 @@ int cmd_report(int argc, char **argv)
 		  .value = "N",
 		  .text = &top_text,
 		  .help = "rows of each table; default 20" },
+		{ .flag = "explain",
+		  .value = "MODULE",
+		  .text = &which,
+		  .help = "where a module comes from: its id, or a part of a kernel's name" },
+		{ .flag = "origin-rules",
+		  .value = "FILE",
+		  .text = &rules_file,
+		  .help = "rules of your own for origins (docs/origins.md)" },
 	};
 	const struct args args = {
 		.command = "report",
-		.synopsis = "DIR [--json] [--top N]",
+		.synopsis = "DIR [--json] [--top N] [--explain MODULE] [--origin-rules FILE]",
 		.about = "What ran, what was loaded and compiled, and what was lost. DIR is a "
 			 "session's "
 			 "directory\nor a single trace.",
@@ -33,6 +44,7 @@ int cmd_report(int argc, char **argv)
 		.max_words = 1,
 		.usage_code = EXIT_USAGE,
 	};
+	struct origin_rules rules = { 0 };
 	struct session s = { 0 };
 	uint64_t top = TOP_DEFAULT;
 	size_t n;
@@ -42,16 +54,26 @@ int cmd_report(int argc, char **argv)
 		return code;
 	if (top_text && option_parse_uint(&top, top_text))
 		return say_fail(EXIT_USAGE, "report", "--top: '%s' is not a number", top_text);
-	code = session_load(&s, "report", dir);
-	if (code && !s.n)
+	if (which && json)
+		return say_fail(EXIT_USAGE, "report", "--explain and --json: choose one");
+	if (rules_file && (code = origin_rules_load(&rules, "report", rules_file)))
 		return code;
-	if (json) {
-		int printed = report_json(&s);
+	code = session_load(&s, "report", dir);
+	if (code && !s.n) {
+		origin_rules_release(&rules);
+		return code;
+	}
+	origins_decide(&s, rules_file ? &rules : NULL);
+	module_how_find(&s);
+	episodes_find(&s);
+	if (json || which) {
+		int printed = json ? report_json(&s) : report_explain(&s, which, top);
 
 		code = printed ? printed : code;
 	} else {
 		report_text(&s, top);
 	}
 	session_release(&s);
+	origin_rules_release(&rules);
 	return code;
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "decoder/args.h"
+#include "decoder/children.h"
 #include "decoder/cmd.h"
 #include "decoder/launch.h"
 #include "decoder/mem.h"
@@ -167,15 +168,29 @@ static void log_exit(const struct output_dir *dir, const struct launch_result *r
 		say("run", "cannot write to '%s': %s", dir->path, strerror(errno));
 }
 
+/* ", 5 compiler children", or NULL: there were none. Caller frees it. */
+static char *children_text(const struct output_dir *dir)
+{
+	struct children c;
+	uint64_t n;
+
+	children_read(&c, dir->fd);
+	n = c.n + c.unlisted;
+	children_release(&c);
+	return n ? mem_printf(", %" PRIu64 " compiler child%s", n, n == 1 ? "" : "ren") : NULL;
+}
+
 /* The one line at the end. named: the user chose the directory. */
 static void summary(const struct output_dir *dir, const char *shown, bool named)
 {
-	SCOPED_FREE char *without = NULL, *cut = NULL;
+	SCOPED_FREE char *without = NULL, *cut = NULL, *children = NULL;
 	struct totals t;
 
 	totals_read(&t, dir->fd);
 	if (!t.processes && !t.unreadable) {
-		if (!named)
+		if (named)
+			output_dir_drop_children(dir);
+		else
 			output_dir_remove(dir);
 		say(NULL, "nothing was recorded%s%s: no process used CUDA, or none could be traced "
 			  "('jitness doctor' tells)", named ? " in " : "", named ? shown : "");
@@ -187,13 +202,14 @@ static void summary(const struct output_dir *dir, const char *shown, bool named)
 				     t.reason && *t.reason ? ")" : "");
 	if (t.cut_off)
 		cut = mem_printf(", %zu still running or cut off", t.cut_off);
+	children = children_text(dir);
 	say(NULL,
 	    "%zu process%s%s%s, %" PRIu64 " kernel%s, %" PRIu64 " graph launch%s, %" PRIu64
-	    " module%s, %" PRIu64 " JIT compile%s, %" PRIu64 " record%s lost; %s",
+	    " module%s, %" PRIu64 " JIT compile%s%s, %" PRIu64 " record%s lost; %s",
 	    t.processes, t.processes == 1 ? "" : "es", without ? without : "", cut ? cut : "",
 	    t.kernels, plural(t.kernels), t.graph_launches, t.graph_launches == 1 ? "" : "es",
-	    t.modules, plural(t.modules), t.jit_compiles, plural(t.jit_compiles), t.lost,
-	    plural(t.lost), shown);
+	    t.modules, plural(t.modules), t.jit_compiles, plural(t.jit_compiles),
+	    children ? children : "", t.lost, plural(t.lost), shown);
 	totals_release(&t);
 }
 

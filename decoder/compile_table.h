@@ -21,6 +21,7 @@ struct compile_call {
 	uint32_t compiler;          /* enum compiler */
 	uint32_t program, library;  /* session's names */
 	uint32_t tid;
+	uint32_t jit_hits, jit_misses; /* of the driver's cache meanwhile: module_how_find() */
 };
 
 struct compile_code {
@@ -43,6 +44,8 @@ void compile_table_fold(struct compile_table *t, const struct section *s, struct
 void compile_table_join(struct compile_table *t);
 void compile_table_release(struct compile_table *t);
 
+/* Index of the call that a thread was in at `time`, the innermost; COMPILES_NONE: none. */
+uint32_t compile_call_at(const struct compile_table *t, uint32_t tid, uint64_t time);
 /* The latest code with this hash handed out at or before `time`; NULL: none. */
 const struct compile_code *compile_code_of(const struct compile_table *t, uint64_t hash,
 					   uint64_t time);

@@ -21,13 +21,43 @@ static struct graph_exec *graph_get(struct graph_table *t, uint64_t id)
 	return &t->list[t->n++];
 }
 
+static void fold_recordings(struct graph_table *t, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		uint64_t op = s->col[GRAPH_OP][i];
+
+		if (op != GRAPH_OP_CAPTURE && op != GRAPH_OP_INSTANTIATE)
+			continue;
+		if (t->n_recordings >= GRAPHS_MAX) {
+			t->unlisted++;
+			continue;
+		}
+		MEM_MORE(t->recordings, t->n_recordings, t->recordings_cap);
+		t->recordings[t->n_recordings++] = (struct graph_recording){
+			.start = s->col[GRAPH_START][i],
+			.end = s->col[GRAPH_END][i],
+			.graph = op == GRAPH_OP_INSTANTIATE ? s->col[GRAPH_GRAPH][i] : 0,
+			.native = s->col[GRAPH_NATIVE][i],
+			.python = s->col[GRAPH_PYTHON][i],
+			.tid = s->tid,
+			.failed = s->col[GRAPH_RESULT][i] != 0,
+		};
+	}
+}
+
 static void fold_ops(struct graph_table *t, const struct section *s)
 {
 	for (uint32_t i = 0; i < s->rows; i++) {
-		struct graph_exec *g = graph_get(t, s->col[GRAPH_GRAPH][i]);
 		uint64_t start = s->col[GRAPH_START][i], end = s->col[GRAPH_END][i];
 		uint64_t ns = time_pair_valid(start, end) ? end - start : 0;
+		struct graph_exec *g;
 
+		if (s->col[GRAPH_OP][i] == GRAPH_OP_CAPTURE) {
+			t->captures++; /* there is no executable graph yet */
+			t->capture_ns += ns;
+			continue;
+		}
+		g = graph_get(t, s->col[GRAPH_GRAPH][i]);
 		if (!g)
 			continue;
 		if (s->col[GRAPH_RESULT][i]) {
@@ -37,8 +67,11 @@ static void fold_ops(struct graph_table *t, const struct section *s)
 		switch (s->col[GRAPH_OP][i]) {
 		case GRAPH_OP_INSTANTIATE:
 			g->instantiate_ns += ns;
-			if (!g->instantiated)
+			if (!g->instantiated) {
 				g->instantiated = start;
+				g->native = s->col[GRAPH_NATIVE][i];
+				g->python = s->col[GRAPH_PYTHON][i];
+			}
 			break;
 		case GRAPH_OP_UPDATE:
 		case GRAPH_OP_NODE_UPDATE:
@@ -120,12 +153,14 @@ static void fold_runs(struct graph_table *t, const struct section *s)
 
 void graph_table_fold(struct graph_table *t, const struct section *s, struct names *names)
 {
-	if (s->kind == EVENT_GRAPH)
+	if (s->kind == EVENT_GRAPH) {
+		fold_recordings(t, s);
 		fold_ops(t, s);
-	else if (s->kind == EVENT_GRAPH_KERNEL)
+	} else if (s->kind == EVENT_GRAPH_KERNEL) {
 		fold_kernels(t, s, names);
-	else if (s->kind == EVENT_GRAPH_RUN)
+	} else if (s->kind == EVENT_GRAPH_RUN) {
 		fold_runs(t, s);
+	}
 }
 
 void graph_table_nodes(struct graph_table *t, const struct section *s)
@@ -150,6 +185,7 @@ void graph_table_release(struct graph_table *t)
 	for (size_t i = 0; i < t->n; i++)
 		free(t->list[i].kernels);
 	free(t->list);
+	free(t->recordings);
 	idmap_release(&t->by_id);
 	*t = (struct graph_table){ 0 };
 }

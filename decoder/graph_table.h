@@ -2,6 +2,7 @@
 #ifndef JITNESS_DECODER_GRAPH_TABLE_H
 #define JITNESS_DECODER_GRAPH_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct graph_exec {
 	uint64_t nodes, kernel_nodes, unlisted;
 	uint64_t instantiate_ns; /* sum; 0: not seen */
 	uint64_t instantiated;   /* realtime of the first one's start; 0: not seen */
+	uint64_t native, python; /* FRAME ids of the first one; 0: none */
 	uint64_t updates, update_ns;
 	uint64_t failed;         /* instantiations and updates with a result */
 	uint64_t destroyed;      /* realtime, or 0 */
@@ -32,9 +34,22 @@ struct graph_exec {
 	size_t n_kernels, kernels_cap;
 };
 
+/* A recording of a stream, or the making of an executable graph. */
+struct graph_recording {
+	uint64_t start, end;     /* of a capture: from its beginning */
+	uint64_t graph;          /* exec's id; 0: a capture */
+	uint64_t native, python; /* FRAME ids, or 0 */
+	uint32_t tid;
+	bool failed;
+};
+
 struct graph_table {
+	struct graph_recording *recordings; /* at most GRAPHS_MAX */
+	size_t n_recordings, recordings_cap;
 	struct graph_exec *list;
 	size_t n, cap;
+	uint64_t captures;   /* recordings of streams that ended, failed ones too */
+	uint64_t capture_ns; /* sum of the calls that ended them */
 	uint64_t unlisted; /* records of graphs beyond GRAPHS_MAX */
 	struct idmap by_id;
 };

@@ -43,6 +43,9 @@ static void fold_loads(struct module_table *t, const struct section *s, struct n
 			.address = s->col[LOAD_ADDRESS][i],
 			.offset = s->col[LOAD_OFFSET][i],
 			.bytes = s->col[LOAD_BYTES][i],
+			.hash = s->col[LOAD_HASH][i],
+			.native = s->col[LOAD_NATIVE][i],
+			.python = s->col[LOAD_PYTHON][i],
 			.api = (uint32_t)s->col[LOAD_API][i],
 			.image = (uint32_t)s->col[LOAD_IMAGE][i],
 			.source = (uint32_t)s->col[LOAD_SOURCE][i],
@@ -78,6 +81,8 @@ static void fold_modules(struct module_table *t, const struct section *s)
 			.kernels = s->col[MODULE_KERNELS][i],
 			.call_corr = s->col[MODULE_CALL_CORR][i],
 			.library = s->col[MODULE_LIBRARY][i],
+			.native = s->col[MODULE_NATIVE][i],
+			.python = s->col[MODULE_PYTHON][i],
 			.call_api = (uint32_t)s->col[MODULE_CALL_API][i],
 			.image = (uint32_t)s->col[MODULE_IMAGE][i],
 			.tid = s->tid,
@@ -141,6 +146,10 @@ static void jit_work_add(struct jit_work *w, const struct jit_record *j)
 {
 	uint64_t ns = time_pair_valid(j->start, j->end) ? j->end - j->start : 0;
 
+	w->misses += j->first && j->miss;
+	w->hits += j->first && !j->miss;
+	if (j->start && (!w->start || j->start < w->start))
+		w->start = j->start;
 	switch (j->op) {
 	case JIT_IS_COMPILE:
 		w->compiles++;
@@ -172,6 +181,8 @@ static void fold_jits(struct module_table *t, const struct section *s, struct na
 			.op = (uint32_t)s->col[JIT_OP][i],
 			.entry = (uint32_t)s->col[JIT_ENTRY][i],
 			.tid = tid ? tid : s->tid,
+			.load = MODULES_NONE,
+			.module = MODULES_NONE,
 		};
 
 		jit_work_add(&t->jit, &j);
@@ -224,7 +235,8 @@ static int by_thread_order(const void *a, const void *b)
 /* Calls nest a few levels at most: the innermost that is open at `time`. */
 #define NESTING_MAX 8
 
-static uint32_t open_load(const struct by_thread *list, size_t n, uint32_t tid, uint64_t time)
+/* Index behind the last call of the thread that began at or before `time`. */
+static size_t loads_until(const struct by_thread *list, size_t n, uint32_t tid, uint64_t time)
 {
 	size_t lo = 0, hi = n;
 
@@ -236,10 +248,51 @@ static uint32_t open_load(const struct by_thread *list, size_t n, uint32_t tid, 
 		else
 			hi = mid;
 	}
-	for (int up = 0; up < NESTING_MAX && lo-- && list[lo].tid == tid; up++)
-		if (time <= list[lo].end)
-			return list[lo].load;
+	return lo;
+}
+
+static uint32_t open_load(const struct by_thread *list, size_t n, uint32_t tid, uint64_t time)
+{
+	size_t at = loads_until(list, n, tid, time);
+
+	for (int up = 0; up < NESTING_MAX && at-- && list[at].tid == tid; up++)
+		if (time <= list[at].end)
+			return list[at].load;
 	return MODULES_NONE;
+}
+
+/* A module that came inside a call that was not followed: the latest load of such a cubin. */
+#define SIZE_MATCH_LOADS 256
+
+static uint32_t load_of_size(const struct module_table *t, const struct module *m,
+			     const struct by_thread *list, size_t n)
+{
+	size_t at = loads_until(list, n, m->tid, m->time);
+
+	for (int back = 0; back < SIZE_MATCH_LOADS && at-- && list[at].tid == m->tid; back++) {
+		const struct module_load *l = &t->loads[list[at].load];
+
+		if (!l->modules && !l->result && l->image == IMAGE_CUBIN && l->bytes == m->bytes)
+			return list[at].load;
+	}
+	return MODULES_NONE;
+}
+
+/* The next load of a thread takes what was compiled just before: a cubin in memory. */
+#define JIT_TO_LOAD_NS 100000000u
+
+static uint32_t load_after(const struct module_table *t, const struct jit_record *j,
+			   const struct by_thread *list, size_t n)
+{
+	size_t at = loads_until(list, n, j->tid, j->end);
+	const struct module_load *l;
+
+	if (!j->end || at >= n || list[at].tid != j->tid || list[at].start - j->end > JIT_TO_LOAD_NS)
+		return MODULES_NONE;
+	l = &t->loads[list[at].load];
+	if (l->image != IMAGE_CUBIN || l->source == SOURCE_MAPPED || l->source == SOURCE_PATH)
+		return MODULES_NONE;
+	return list[at].load;
 }
 
 static uint32_t load_of_handle(const struct module_table *t, uint64_t handle, uint64_t time)
@@ -261,6 +314,8 @@ static void join_module(struct module_table *t, struct module *m, const struct b
 		load = open_load(open, n_open, m->tid, m->time);
 	if (load == MODULES_NONE) {
 		load = load_of_handle(t, m->library, m->time);
+		if (load == MODULES_NONE && m->bytes && !m->call_corr && m->image == IMAGE_CUBIN)
+			load = load_of_size(t, m, open, n_open);
 		m->lazy = load != MODULES_NONE;
 	}
 	m->load = load;
@@ -268,20 +323,66 @@ static void join_module(struct module_table *t, struct module *m, const struct b
 		m->first = !t->loads[load].modules++;
 }
 
-static void join_jit(struct module_table *t, const struct jit_record *j,
-		     const struct by_thread *open, size_t n_open)
+static void join_jit(struct module_table *t, struct jit_record *j, const struct by_thread *open,
+		     size_t n_open)
 {
-	uint32_t load = j->corr ? idmap_get(&t->load_by_corr, j->corr) : IDMAP_NONE;
-	uint32_t m = j->corr ? idmap_get(&t->module_by_corr, j->corr) : IDMAP_NONE;
-
-	if (load == IDMAP_NONE && m == IDMAP_NONE && j->start)
-		load = open_load(open, n_open, j->tid, j->start);
-	if (load != MODULES_NONE)
-		jit_work_add(&t->loads[load].jit, j);
-	else if (m != IDMAP_NONE)
-		jit_work_add(&t->modules[m].jit, j);
+	j->load = j->corr ? idmap_get(&t->load_by_corr, j->corr) : IDMAP_NONE;
+	j->module = j->corr ? idmap_get(&t->module_by_corr, j->corr) : IDMAP_NONE;
+	if (j->load == MODULES_NONE && j->module == MODULES_NONE && j->start)
+		j->load = open_load(open, n_open, j->tid, j->start);
+	/* Its correlation id is that of a call inside the driver, which no load has. */
+	if (j->load == MODULES_NONE && j->module == MODULES_NONE)
+		j->load = load_after(t, j, open, n_open);
+	if (j->load != MODULES_NONE)
+		jit_work_add(&t->loads[j->load].jit, j);
+	else if (j->module != MODULES_NONE)
+		jit_work_add(&t->modules[j->module].jit, j);
 	else
 		t->jit_alone++;
+	t->jit.misses += j->first && j->miss;
+	t->jit.hits += j->first && !j->miss;
+}
+
+static int request_order(const void *a, const void *b)
+{
+	const struct jit_record *x = *(struct jit_record *const *)a;
+	const struct jit_record *y = *(struct jit_record *const *)b;
+
+	if (x->jit_corr != y->jit_corr)
+		return x->jit_corr < y->jit_corr ? -1 : 1;
+	if (x->entry != y->entry)
+		return x->entry < y->entry ? -1 : 1;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* The same text asked for again has the same jit_corr: a look into the cache begins anew. */
+static bool same_request(const struct jit_record *a, const struct jit_record *b)
+{
+	if (!a->jit_corr || a->jit_corr != b->jit_corr || a->entry != b->entry)
+		return false;
+	if (b->op == JIT_IS_CACHE_LOAD || a->op == JIT_IS_CACHE_STORE)
+		return false;
+	return b->op != JIT_IS_COMPILE || a->op != JIT_IS_COMPILE;
+}
+
+static void group_jits(struct module_table *t)
+{
+	struct jit_record **order = mem_zalloc(t->n_jits, sizeof(struct jit_record *));
+
+	for (size_t i = 0; i < t->n_jits; i++)
+		order[i] = &t->jits[i];
+	qsort(order, t->n_jits, sizeof(struct jit_record *), request_order);
+	for (size_t i = 0, next; i < t->n_jits; i = next) {
+		bool miss = order[i]->op != JIT_IS_CACHE_LOAD;
+
+		order[i]->first = true;
+		for (next = i + 1; next < t->n_jits && same_request(order[next - 1], order[next]);
+		     next++)
+			miss = true; /* not a look alone */
+		for (size_t k = i; k < next; k++)
+			order[k]->miss = miss;
+	}
+	free(order);
 }
 
 void module_table_join(struct module_table *t)
@@ -292,6 +393,7 @@ void module_table_join(struct module_table *t)
 		open[i] = (struct by_thread){ .start = t->loads[i].start, .end = t->loads[i].end,
 					      .tid = t->loads[i].tid, .load = (uint32_t)i };
 	qsort(open, t->n_loads, sizeof(*open), by_thread_order);
+	group_jits(t);
 	for (size_t i = 0; i < t->n_modules; i++)
 		join_module(t, &t->modules[i], open, t->n_loads);
 	for (size_t i = 0; i < t->n_jits; i++)
@@ -304,28 +406,6 @@ const struct module_names *module_kernels(const struct module_table *t, const st
 	uint32_t i = idmap_get(&t->image_by_hash, m->hash);
 
 	return i == IDMAP_NONE ? NULL : &t->images[i];
-}
-
-enum module_how module_how(const struct module_table *t, const struct module *m, bool jit_seen)
-{
-	const struct module_load *l = m->load == MODULES_NONE ? NULL : &t->loads[m->load];
-
-	if (m->jit.compiles || (l && l->jit.compiles))
-		return MODULE_COMPILED;
-	if (m->jit.cache_loads || (l && l->jit.cache_loads))
-		return MODULE_CACHED;
-	if (l && l->image == IMAGE_CUBIN)
-		return MODULE_LOADED;
-	if (l && l->image == IMAGE_FATBIN && jit_seen)
-		return MODULE_LOADED;
-	return MODULE_UNKNOWN;
-}
-
-const char *module_how_name(enum module_how how)
-{
-	static const char *const name[] = { "unknown", "compiled", "cached", "loaded" };
-
-	return name[how];
 }
 
 void module_table_release(struct module_table *t)

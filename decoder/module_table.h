@@ -20,8 +20,14 @@ struct section;
 #define MODULES_MAX (1u << 18)
 #define MODULES_NONE UINT32_MAX
 
-/* What the driver's JIT did for a load or module; times are sums. */
+/*
+ * What the driver's JIT did for a load or module; times are sums. A request is the records of
+ * one text: a look into the cache, a compile, a store. It is a hit when it only looked; a
+ * store without a compile is a miss as well (NVRTC and cuDNN compile behind the driver's cache).
+ */
 struct jit_work {
+	uint64_t misses, hits;
+	uint64_t start; /* of the first record; 0: none */
 	uint64_t compiles, compile_ns;
 	uint64_t cache_loads, cache_load_ns;
 	uint64_t cache_stores, cache_store_ns;
@@ -29,6 +35,8 @@ struct jit_work {
 
 struct module_load {
 	uint64_t start, end, corr, result, handle, address, offset, bytes;
+	uint64_t hash;           /* of the input image; 0: not taken */
+	uint64_t native, python; /* FRAME ids, or 0 */
 	uint32_t api, image, source, tid;
 	uint32_t path;    /* session's names, or MODULES_NONE */
 	uint32_t older;   /* the load before with the same handle, or MODULES_NONE */
@@ -38,6 +46,7 @@ struct module_load {
 
 struct module {
 	uint64_t time, context, module, bytes, hash, kernels, call_corr, library;
+	uint64_t native, python; /* FRAME ids, or 0; of its call when that has no LOAD */
 	uint32_t call_api, image, tid;
 	uint32_t load;  /* where it came from, or MODULES_NONE */
 	uint32_t older; /* the module before with the same call_corr */
@@ -45,11 +54,16 @@ struct module {
 	bool first;     /* the first of its load: the load's duration is told once */
 	uint64_t unloaded;
 	struct jit_work jit; /* inside the call that materialised it */
+	uint8_t how;         /* enum module_how: module_how_find() */
+	const char *how_why; /* static, or NULL */
 };
 
 struct jit_record {
 	uint64_t start, end, corr, jit_corr, cache_bytes;
 	uint32_t op, entry, tid, path;
+	uint32_t load, module; /* where it belongs to, or MODULES_NONE */
+	bool first;            /* of its request */
+	bool miss;             /* of its request */
 };
 
 struct module_names { /* kernels of a final image, by its hash */
@@ -79,14 +93,5 @@ void module_table_join(struct module_table *t);
 /* NULL: the trace does not say. */
 const struct module_names *module_kernels(const struct module_table *t, const struct module *m);
 void module_table_release(struct module_table *t);
-
-enum module_how { MODULE_UNKNOWN, MODULE_COMPILED, MODULE_CACHED, MODULE_LOADED };
-/*
- * compiled: the driver's JIT compiled for it; cached: its cache had it; loaded: the
- * input was machine code, or a fatbin that needed no JIT (jit_seen: JIT records
- * were recorded, so that their absence means something).
- */
-enum module_how module_how(const struct module_table *t, const struct module *m, bool jit_seen);
-const char *module_how_name(enum module_how how);
 
 #endif

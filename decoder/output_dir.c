@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "decoder/child_line.h"
 #include "decoder/mem.h"
 #include "decoder/process_end.h"
 #include "decoder/say.h"
@@ -103,10 +104,25 @@ void output_dir_release(struct output_dir *d)
 	*d = (struct output_dir){ .fd = -1 };
 }
 
+void output_dir_drop_children(const struct output_dir *d)
+{
+	SCOPED_FREE char **files = NULL;
+	size_t n;
+
+	if (session_files_any(d->fd))
+		return;
+	n = child_files(&files, d->fd);
+	for (size_t i = 0; i < n; i++) {
+		unlinkat(d->fd, files[i], 0);
+		free(files[i]);
+	}
+}
+
 void output_dir_remove(const struct output_dir *d)
 {
 	if (session_files_any(d->fd))
 		return;
+	output_dir_drop_children(d);
 	unlinkat(d->fd, SESSION_LOG, 0);
 	rmdir(d->path);
 }

@@ -31,7 +31,10 @@ enum output_dir_result output_dir_open(struct output_dir *ret, const char *path,
 				       const struct output_dir_user *user);
 void output_dir_release(struct output_dir *d);
 
-/* Removes it when it holds nothing but session.ndjson. */
+/* Removes the files of children when there is no trace: compilers alone are no session. */
+void output_dir_drop_children(const struct output_dir *d);
+
+/* Removes it when it holds nothing but session.ndjson and files of children. */
 void output_dir_remove(const struct output_dir *d);
 
 /* Appends one line to session.ndjson. 0, or -1 with errno. */

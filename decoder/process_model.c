@@ -157,6 +157,7 @@ static void fold_kernels(struct process *p, const struct section *s)
 		join_work(&p->join, corr[i], start[i]);
 	}
 	graph_table_nodes(&p->graphs, s);
+	busy_add(&p->busy, start, end, s->rows);
 }
 
 /* Copies and sets have no LAUNCH record of their own, but as graph nodes they answer one. */
@@ -175,6 +176,7 @@ static void fold_memcpys(struct process *p, const struct section *s)
 	for (uint32_t i = 0; i < s->rows; i++)
 		tally_add(tally_of(&p->memcpy, s->col[MEMCPY_COPY_KIND][i]), start[i], end[i],
 			  s->col[MEMCPY_BYTES][i]);
+	busy_add(&p->busy, start, end, s->rows);
 	join_nodes(p, s->col[MEMCPY_NODE], s->col[MEMCPY_CORR], start, s->rows);
 }
 
@@ -184,6 +186,7 @@ static void fold_memsets(struct process *p, const struct section *s)
 
 	for (uint32_t i = 0; i < s->rows; i++)
 		tally_add(&p->memset, start[i], end[i], s->col[MEMSET_BYTES][i]);
+	busy_add(&p->busy, start, end, s->rows);
 	join_nodes(p, s->col[MEMSET_NODE], s->col[MEMSET_CORR], start, s->rows);
 }
 
@@ -195,6 +198,7 @@ static void fold_graph_runs(struct process *p, const struct section *s, struct n
 		tally_add(&p->graph_run, start[i], end[i], 0);
 		join_work(&p->join, s->col[GRAPH_RUN_CORR][i], start[i]);
 	}
+	busy_add(&p->busy, start, end, s->rows);
 	graph_table_fold(&p->graphs, s, names);
 }
 
@@ -252,6 +256,7 @@ static void fold_extent(struct process *p, const struct section *s)
 static void fold_section(struct process *p, const struct section *s, struct names *names)
 {
 	fold_extent(p, s);
+	near_log_fold(&p->near_log, s);
 	switch (s->kind) {
 	case EVENT_STRING:
 		fold_strings(p, s, names);
@@ -311,6 +316,14 @@ static void fold_section(struct process *p, const struct section *s, struct name
 	case EVENT_GRAPH:
 	case EVENT_GRAPH_KERNEL:
 		graph_table_fold(&p->graphs, s, names);
+		break;
+	case EVENT_FRAME:
+	case EVENT_OBJECT:
+		stack_table_fold(&p->stacks, s, names);
+		break;
+	case EVENT_COMPILE:
+	case EVENT_CODE:
+		compile_table_fold(&p->compiles, s, names);
 		break;
 	case EVENT_LOST:
 		fold_lost(p, s);
@@ -386,7 +399,11 @@ int process_read(struct process *ret, struct reader *r, const char *file, struct
 	ret->status = *reader_status(r);
 	if (!ret->pid)
 		ret->pid = ret->status.pid;
+	stack_table_join(&ret->stacks);
+	compile_table_join(&ret->compiles);
 	module_table_join(&ret->modules);
+	near_log_join(&ret->near_log);
+	busy_join(&ret->busy);
 	join_end(&ret->join);
 	finish_end(ret);
 	finish_lost(ret);
@@ -404,12 +421,17 @@ void process_release(struct process *p)
 	free(p->threads);
 	free(p->devices);
 	free(p->notes);
+	free(p->origins);
 	idmap_release(&p->thread_by_tid);
 	idmap_release(&p->strings);
 	clock_release(&p->clock);
 	kernel_table_release(&p->kernels);
 	graph_table_release(&p->graphs);
 	module_table_release(&p->modules);
+	stack_table_release(&p->stacks);
+	compile_table_release(&p->compiles);
+	near_log_release(&p->near_log);
+	busy_release(&p->busy);
 	join_release(&p->join);
 	*p = (struct process){ 0 };
 }

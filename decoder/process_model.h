@@ -11,11 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decoder/busy.h"
 #include "decoder/clock_map.h"
+#include "decoder/compile_table.h"
 #include "decoder/graph_table.h"
 #include "decoder/join.h"
 #include "decoder/kernel_table.h"
 #include "decoder/module_table.h"
+#include "decoder/near_log.h"
+#include "decoder/stack_table.h"
 #include "decoder/tally.h"
 #include "trace/event.h"
 #include "trace/reader.h"
@@ -73,6 +77,11 @@ struct process {
 	struct kernel_table kernels;
 	struct graph_table graphs;
 	struct module_table modules;
+	struct stack_table stacks;
+	struct compile_table compiles;
+	struct origin_verdict *origins; /* by module; NULL until origins_decide() */
+	struct near_log near_log; /* launches and GPU work near loads and compiles */
+	struct busy busy;         /* when the GPU worked */
 	struct join join;
 
 	struct tally kernel, graph_run, launch, memset;
@@ -89,6 +98,7 @@ struct process {
 };
 
 struct names;
+struct origin_verdict;
 
 /*
  * Reads a trace to its end. 0, or TRACE_E_IO / _NOMEM with what was read so far

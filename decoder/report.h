@@ -22,7 +22,5 @@ void report_tables(const struct session *s, size_t top);
 bool device_simulated(const char *name);
 /* "GPU-01234567-89ab-..." as nvidia-smi prints it. */
 void device_uuid(char out[48], unsigned long long hi, unsigned long long lo);
-/* JIT records were recorded, so that their absence means something. */
-bool report_jit_seen(const struct process *p);
 
 #endif

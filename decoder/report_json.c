@@ -5,9 +5,13 @@
 #include "decoder/demangle.h"
 #include "decoder/json.h"
 #include "decoder/mem.h"
+#include "decoder/module_how.h"
 #include "decoder/process_model.h"
 #include "decoder/report.h"
+#include "decoder/report_origin.h"
+#include "decoder/report_stack.h"
 #include "decoder/session_model.h"
+#include "decoder/timeline.h"
 #include "trace/event.h"
 
 static void name_text(cJSON *o, const char *key, const struct session *s, uint32_t name)
@@ -22,6 +26,21 @@ static void time_member(cJSON *o, const char *key, const struct session *s, cons
 		json_uint(o, key, session_time(s, p, realtime));
 	else
 		json_null(o, key);
+}
+
+/* Only when there is something: most sessions compile nothing outside. */
+static void children_json(cJSON *o, const struct children *c)
+{
+	cJSON *item;
+
+	if (!c->n && !c->damaged && !c->ends_alone)
+		return;
+	item = json_object(o, "children");
+	json_uint(item, "count", c->n);
+	json_uint(item, "unfinished", c->unfinished);
+	json_uint(item, "unlisted", c->unlisted);
+	json_uint(item, "ends_alone", c->ends_alone);
+	json_uint(item, "damaged_lines", c->damaged);
 }
 
 static void head_json(cJSON *root, const struct session *s)
@@ -50,6 +69,7 @@ static void head_json(cJSON *root, const struct session *s)
 	json_uint(o, "truncated_processes", s->truncated);
 	json_uint(o, "empty_files", s->empty_files);
 	json_uint(o, "failed_files", s->failed_files);
+	children_json(o, &s->children);
 }
 
 static void cmdline_json(cJSON *o, const struct process *p)
@@ -216,6 +236,7 @@ static void process_json(cJSON *o, const struct session *s, const struct process
 	json_uint(o, "memcpys", copies.count);
 	json_uint(o, "memsets", p->memset.count);
 	json_uint(o, "modules", p->modules.n_modules);
+	json_uint(o, "graph_captures", p->graphs.captures);
 	json_uint(o, "lost_records", p->lost);
 	json_uint(o, "invalid_timestamps", process_invalid(p));
 	json_uint(o, "records", p->status.rows);
@@ -251,6 +272,7 @@ static void kernel_json(cJSON *o, const struct session *s, const struct kernel_s
 
 	name_text(o, "name", s, (uint32_t)k->key);
 	json_string(o, "demangled", readable);
+	report_origin_kernel_json(o, s, (uint32_t)k->key);
 	json_uint(o, "count", k->count);
 	json_ms(o, "total_ms", k->total_ns);
 	json_us(o, "mean_us", timed ? (double)k->total_ns / (double)timed : 0);
@@ -259,6 +281,7 @@ static void kernel_json(cJSON *o, const struct session *s, const struct kernel_s
 	json_us(o, "max_us", (double)k->max_ns);
 	json_us(o, "min_us", timed ? (double)k->min_ns : 0);
 	json_uint(o, "invalid_timestamps", k->invalid);
+	json_uint(o, "autotune_count", episodes_tuned(&s->episodes, (uint32_t)k->key));
 }
 
 static const char *source_kind(const struct module_load *l)
@@ -283,7 +306,7 @@ static const char *image_name(uint32_t image)
 }
 
 static void module_json(cJSON *o, const struct session *s, const struct process *p,
-			const struct module *m)
+			const struct module *m, struct report_stacks *stacks)
 {
 	const struct module_load *l = m->load == MODULES_NONE ? NULL : &p->modules.loads[m->load];
 	const struct module_names *kernels = module_kernels(&p->modules, m);
@@ -298,7 +321,8 @@ static void module_json(cJSON *o, const struct session *s, const struct process 
 	else
 		json_null(o, "duration_ns");
 	json_uint(o, "thread", m->tid);
-	json_string(o, "how", module_how_name(module_how(&p->modules, m, report_jit_seen(p))));
+	report_origin_module_json(o, stacks, p, (size_t)(m - p->modules.modules));
+	json_string(o, "how", module_how_name((enum module_how)m->how));
 	json_string(o, "api", api);
 	json_bool(o, "lazy", m->lazy);
 	source = json_object(o, "source");
@@ -346,6 +370,7 @@ static void graph_json(cJSON *o, const struct session *s, const struct process *
 
 int report_json(const struct session *s)
 {
+	struct report_stacks stacks = { .session = s };
 	cJSON *root = cJSON_CreateObject();
 	cJSON *processes, *kernels, *modules, *graphs;
 
@@ -362,9 +387,11 @@ int report_json(const struct session *s)
 
 		process_json(json_item(processes), s, p);
 		for (size_t k = 0; k < p->modules.n_modules; k++)
-			module_json(json_item(modules), s, p, &p->modules.modules[k]);
+			module_json(json_item(modules), s, p, &p->modules.modules[k], &stacks);
 		for (size_t k = 0; k < p->graphs.n; k++)
 			graph_json(json_item(graphs), s, p, &p->graphs.list[k]);
 	}
+	timeline_compiles_json(root, s, &stacks);
+	report_stacks_release(&stacks);
 	return json_print(root);
 }

@@ -5,9 +5,11 @@
 
 #include "decoder/demangle.h"
 #include "decoder/mem.h"
+#include "decoder/module_how.h"
 #include "decoder/print.h"
 #include "decoder/process_model.h"
 #include "decoder/report.h"
+#include "decoder/report_origin.h"
 #include "decoder/session_model.h"
 #include "trace/event.h"
 
@@ -131,11 +133,11 @@ static void module_name(const struct session *s, const struct module_ref *r)
 		SCOPED_FREE char *name =
 			demangle_short(names_text(&s->names, kernels->kernels[0]));
 
-		print_text(name, strlen(name), print_width() - 69);
+		print_text(name, strlen(name), print_width() - 82);
 	} else if (l && l->path != MODULES_NONE) {
 		const struct name *path = &s->names.list[l->path];
 
-		print_text(path->text, path->len, print_width() - 69);
+		print_text(path->text, path->len, print_width() - 82);
 	}
 }
 
@@ -144,14 +146,16 @@ static void module_row(const struct session *s, const struct module_ref *r)
 	const struct module_load *l =
 		r->m->load == MODULES_NONE ? NULL : &r->p->modules.loads[r->m->load];
 	const char *image = event_enum_name(EVENT_LOAD, LOAD_IMAGE, l ? l->image : r->m->image);
-	enum module_how how = module_how(&r->p->modules, r->m, report_jit_seen(r->p));
+	enum module_how how = (enum module_how)r->m->how;
 	uint64_t at = r->m->time ? session_time(s, r->p, r->m->time) : s->first;
-	char a[PRINT_BUF], b[PRINT_BUF], c[PRINT_BUF];
+	char a[PRINT_BUF], b[PRINT_BUF], c[PRINT_BUF], id[48];
 
-	printf("%10" PRIu64 " %11s %10s %-8s %-7s %8s %7" PRIu64 "  ", r->p->pid,
+	snprintf(id, sizeof(id), "%" PRIu64 ":%" PRIu64, r->p->pid, r->m->module);
+	printf("%13s %10s %9s %-8s %-6s %8s %7" PRIu64 " %-10.10s  ", id,
 	       print_ns(a, at > s->first ? at - s->first : 0),
 	       r->m->first ? print_ns(b, r->ns) : "-", module_how_name(how), image ? image : "?",
-	       print_bytes(c, r->m->bytes), r->m->kernels);
+	       print_bytes(c, r->m->bytes), r->m->kernels,
+	       origin_name(s, &r->p->origins[r->m - r->p->modules.modules]));
 	module_name(s, r);
 	putchar('\n');
 }
@@ -184,10 +188,11 @@ static void module_rows(const struct session *s, size_t top, struct print_style 
 		}
 	}
 	qsort(list, n, sizeof(*list), module_order);
-	printf("\n%sModules%s, by time in the load call\n%s%10s %11s %10s %-8s %-7s %8s %7s  "
-	       "%s%s\n",
-	       st.bold, st.off, st.dim, "process", "at", "took", "how", "image", "bytes",
-	       "kernels", "first kernel, or file", st.off);
+	printf("\n%sModules%s, by time in the load call (--explain tells about one)\n", st.bold,
+	       st.off);
+	report_origin_line(s);
+	printf("%s%13s %10s %9s %-8s %-6s %8s %7s %-10s  %s%s\n", st.dim, "process:id", "at",
+	       "took", "how", "image", "bytes", "kernels", "origin", "kernel, or file", st.off);
 	for (size_t i = 0; i < n && i < top; i++)
 		module_row(s, &list[i]);
 	rest(n, top, "modules");

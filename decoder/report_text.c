@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "decoder/mem.h"
+#include "decoder/module_how.h"
 #include "decoder/print.h"
 #include "decoder/process_model.h"
 #include "decoder/report.h"
 #include "decoder/session_model.h"
+#include "decoder/timeline.h"
 #include "trace/event.h"
 
 #define WIDTH 100
@@ -25,11 +27,22 @@ void device_uuid(char out[48], unsigned long long hi, unsigned long long lo)
 		 hi & 0xffff, lo >> 48, lo & 0xffffffffffff);
 }
 
-bool report_jit_seen(const struct process *p)
+/* Only when there is something: most sessions compile nothing outside. */
+static void children_line(const struct children *c, struct print_style st)
 {
-	const char *reason;
+	uint64_t lost = c->damaged + c->ends_alone;
 
-	return !strcmp(process_gpu_records(p, &reason), "full");
+	if (!c->n && !lost)
+		return;
+	printf("%zu compiler child%s", c->n, c->n == 1 ? "" : "ren");
+	if (c->unfinished)
+		printf(", %zu without an end", c->unfinished);
+	if (c->unlisted)
+		printf(", %s%" PRIu64 " more not listed%s", st.warn, c->unlisted, st.off);
+	if (lost)
+		printf(", %s%" PRIu64 " damaged or unmatched line%s of them%s", st.warn, lost,
+		       plural(lost), st.off);
+	putchar('\n');
 }
 
 static void head(const struct session *s, struct print_style st)
@@ -49,6 +62,7 @@ static void head(const struct session *s, struct print_style st)
 	if (s->failed_files)
 		printf(", %zu unreadable trace%s", s->failed_files, plural(s->failed_files));
 	putchar('\n');
+	children_line(&s->children, st);
 }
 
 /* Arguments separated by spaces; NULs are what separates them in the trace. */
@@ -210,7 +224,7 @@ static void code_lines(const struct process *p)
 	uint64_t load_ns = 0;
 
 	for (size_t i = 0; i < m->n_modules; i++)
-		how[module_how(m, &m->modules[i], report_jit_seen(p))]++;
+		how[m->modules[i].how]++;
 	for (size_t i = 0; i < m->n_loads; i++)
 		if (time_pair_valid(m->loads[i].start, m->loads[i].end))
 			load_ns += m->loads[i].end - m->loads[i].start;
@@ -312,5 +326,6 @@ void report_text(const struct session *s, size_t top)
 	head(s, st);
 	for (size_t i = 0; i < s->n; i++)
 		process_block(s, s->list[i], st);
+	timeline_table(s, top);
 	report_tables(s, top);
 }

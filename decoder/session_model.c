@@ -148,6 +148,7 @@ int session_load(struct session *ret, const char *command, const char *path)
 		return code;
 	}
 	process_ends_find(&s, f.dir_fd);
+	children_read(&s.children, f.dir_fd);
 	session_files_release(&f);
 	summarise(&s);
 	*ret = s;
@@ -164,6 +165,9 @@ void session_release(struct session *s)
 	free(s->path);
 	names_release(&s->names);
 	kernel_table_release(&s->kernels);
+	children_release(&s->children);
+	origins_release(&s->origins);
+	episodes_release(&s->episodes);
 	*s = (struct session){ 0 };
 }
 

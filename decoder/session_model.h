@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decoder/children.h"
+#include "decoder/episodes.h"
 #include "decoder/kernel_table.h"
 #include "decoder/name_table.h"
+#include "decoder/origin.h"
 
 struct process;
 
@@ -16,6 +19,9 @@ struct session {
 	struct process **list; /* by start time */
 	size_t n, cap;
 	struct kernel_table kernels; /* by index in names, longest total first */
+	struct children children;    /* compilers that ran as processes of their own */
+	struct episodes episodes;    /* compiles, loads, graph recordings; see episodes_find() */
+	struct origins origins;      /* of modules and kernels; see origins_decide() */
 	size_t hosts;
 	size_t empty_files;   /* traces that end before their header does */
 	size_t failed_files;  /* traces that could not be read; a sentence was said about each */

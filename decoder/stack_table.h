@@ -21,6 +21,7 @@ struct stack_frame {
 	uint64_t id, parent;  /* FRAME ids; parent 0: outermost */
 	uint64_t offset;      /* native: address in the file's own terms, or the address */
 	uint32_t type;        /* enum frame_type */
+	uint64_t object_id;   /* native: OBJECT id; 0: no file */
 	uint32_t object;      /* native: index in objects, or STACK_NONE */
 	uint32_t file, function; /* Python: session's names, or STACK_NONE */
 	uint32_t line;        /* Python; 0: unknown */

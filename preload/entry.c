@@ -175,6 +175,7 @@ static void tracer_start(void)
 	owner = getpid();
 	process_describe(options.level, start_ns, options.redact);
 	stack_start(options.stacks, options.redact);
+	compilers_started(options.stacks != STACKS_OFF);
 	start_chained();
 	if (cupti_start(&cupti, &fail) != GPU_RECORDS_FULL)
 		log_warn("GPU records are missing: %s (%d) %s", fail.call, fail.code, fail.detail);
@@ -252,7 +253,7 @@ __attribute__((constructor)) static void tracer_load(void)
 		log_err("tracing is off for this process: the library cannot find itself");
 	} else {
 		set_injection();
-		compilers_load(options.dlsym);
+		compilers_load(options.dlsym, options.redact);
 		children_load(options.out, options.redact);
 		atomic_store(&state, TRACER_LOADED);
 	}

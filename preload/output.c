@@ -11,11 +11,11 @@
 #include "trace/fd.h"
 
 /* A host name becomes part of a file name: letters, digits, '.' and '-' stay. */
-static void host_name(char *out, size_t n, bool redact)
+void output_host(char out[OUTPUT_HOST_MAX], bool redact)
 {
-	if (redact || gethostname(out, n) || !out[0])
-		snprintf(out, n, "host");
-	out[n - 1] = 0;
+	if (redact || gethostname(out, OUTPUT_HOST_MAX) || !out[0])
+		snprintf(out, OUTPUT_HOST_MAX, "host");
+	out[OUTPUT_HOST_MAX - 1] = 0;
 	for (char *p = out; *p; p++)
 		if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')
 			*p = '_';
@@ -26,7 +26,7 @@ static void host_name(char *out, size_t n, bool redact)
 int output_open(struct output *ret, const char *dir, uint64_t start_ns, bool redact)
 {
 	struct output out;
-	char host[65];
+	char host[OUTPUT_HOST_MAX];
 	int fd;
 
 	if (mkdir(dir, 0700) && errno != EEXIST)
@@ -35,7 +35,7 @@ int output_open(struct output *ret, const char *dir, uint64_t start_ns, bool red
 	if (fd < 0)
 		return -1;
 	out.dirfd = fd_move_high(fd);
-	host_name(host, sizeof(host), redact);
+	output_host(host, redact);
 	snprintf(out.trace, sizeof(out.trace), "%s-%ld-%" PRIu64 ".jnt", host, (long)getpid(),
 		 start_ns / 1000);
 	snprintf(out.journal, sizeof(out.journal), "%s-%ld-%" PRIu64 ".jnj", host, (long)getpid(),

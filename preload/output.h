@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define OUTPUT_NAME_MAX 160
+#define OUTPUT_HOST_MAX 65
 
 struct output {
 	int dirfd;                     /* of the session directory */
@@ -25,5 +26,8 @@ struct output {
 int output_open(struct output *ret, const char *dir, uint64_t start_ns, bool redact);
 
 void output_close(struct output *out);
+
+/* The host as it stands in file names; "host" when redacted. */
+void output_host(char ret[OUTPUT_HOST_MAX], bool redact);
 
 #endif

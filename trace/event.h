@@ -403,7 +403,19 @@ EVENT_KINDS(X)
 	X(CU_KERNEL_GET_ATTRIBUTE, 1043, "cuKernelGetAttribute")             \
 	X(CU_FUNC_SET_ATTRIBUTE, 1044, "cuFuncSetAttribute")                 \
 	X(CU_FUNC_GET_ATTRIBUTE, 1045, "cuFuncGetAttribute")                 \
-	X(CU_FUNC_LOAD, 1046, "cuFuncLoad")
+	X(CU_FUNC_LOAD, 1046, "cuFuncLoad")                                  \
+	X(CU_LIBRARY_GET_MANAGED, 1047, "cuLibraryGetManaged")               \
+	X(CU_LIBRARY_GET_UNIFIED, 1048, "cuLibraryGetUnifiedFunction")       \
+	X(CU_KERNEL_SET_CACHE, 1049, "cuKernelSetCacheConfig")               \
+	X(CU_KERNEL_GET_PARAM, 1050, "cuKernelGetParamInfo")                 \
+	X(CU_FUNC_GET_MODULE, 1051, "cuFuncGetModule")                       \
+	X(CU_FUNC_SET_CACHE, 1052, "cuFuncSetCacheConfig")                   \
+	X(CU_FUNC_GET_PARAM, 1053, "cuFuncGetParamInfo")                     \
+	X(CU_OCCUPANCY_BLOCKS, 1054, "cuOccupancyMaxActiveBlocksPerMultiprocessor") \
+	X(CU_OCCUPANCY_BLOCK_SIZE, 1055, "cuOccupancyMaxPotentialBlockSize") \
+	X(CU_OCCUPANCY_SHARED, 1056, "cuOccupancyAvailableDynamicSMemPerBlock") \
+	X(CU_OCCUPANCY_CLUSTER_SIZE, 1057, "cuOccupancyMaxPotentialClusterSize") \
+	X(CU_OCCUPANCY_CLUSTERS, 1058, "cuOccupancyMaxActiveClusters")
 
 #define EVENT_VALUE_ENUMS(E)                                                \
 	E(capture_level, LEVEL, CAPTURE_LEVELS)                              \

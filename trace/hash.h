@@ -7,4 +7,12 @@
 
 uint64_t hash64(const void *p, size_t n);
 
+/* The same over pieces: init, any number of updates, digest. Allocates nothing. */
+struct hash64_stream {
+	uint64_t state[11];
+};
+void hash64_init(struct hash64_stream *s);
+void hash64_update(struct hash64_stream *s, const void *p, size_t n);
+uint64_t hash64_digest(const struct hash64_stream *s);
+
 #endif

@@ -102,6 +102,39 @@ static struct text known_extension(struct text path)
 	return TEXT("");
 }
 
+/*
+ * Names that a compiler chose, the same for every user: Inductor's generated code (c, then 51 digits
+ * of a hash in base 32) and Triton's helper libraries. Origins and episodes are told by them.
+ */
+static bool is_generated(struct text base)
+{
+	const struct text triton[] = { TEXT("cuda_utils.cpython-"), TEXT("__triton_launcher.cpython-") };
+
+	for (size_t i = 0; i < sizeof(triton) / sizeof(triton[0]); i++)
+		if (text_begins(base, triton[i]))
+			return text_ends(base, TEXT(".so"));
+	if (base.n != 52 + 3 || base.p[0] != 'c' || !text_ends(base, TEXT(".py")))
+		return false;
+	for (size_t i = 1; i < 52; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz234567", base.p[i]))
+			return false;
+	return true;
+}
+
+/* The base name with its slash when it is generated, else nothing. */
+static struct text generated_tail(struct text path)
+{
+	const char *slash = memrchr(path.p, '/', path.n);
+	struct text base = { NULL, 0 };
+
+	if (!slash)
+		return base;
+	base = (struct text){ slash + 1, path.n - (size_t)(slash + 1 - path.p) };
+	if (!is_generated(base))
+		return (struct text){ NULL, 0 };
+	return (struct text){ slash, base.n + 1 };
+}
+
 size_t redact_path(char *out, size_t n, const char *path, size_t path_len)
 {
 	struct out o = { .p = out, .n = n };
@@ -123,7 +156,13 @@ size_t redact_path(char *out, size_t n, const char *path, size_t path_len)
 	if (text_ends(all, deleted)) /* as /proc/self/maps has it */
 		all.n -= deleted.n;
 	tail = packages_tail(all);
-	out_add(&o, tail.p ? TEXT("...") : TEXT("<path>"));
+	if (tail.p) {
+		out_add(&o, TEXT("..."));
+		out_add(&o, tail);
+		return o.used;
+	}
+	out_add(&o, TEXT("<path>"));
+	tail = generated_tail(all);
 	out_add(&o, tail.p ? tail : known_extension(all));
 	return o.used;
 }
@@ -148,6 +187,8 @@ enum redact_rule redact_info_rule(const char *key, size_t key_len)
 		{ "driver_version", REDACT_KEEP },
 		{ "runtime_version", REDACT_KEEP },
 		{ "simulated", REDACT_KEEP },
+		{ "stacks", REDACT_KEEP },
+		{ "python", REDACT_KEEP },
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)

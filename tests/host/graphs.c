@@ -3,8 +3,9 @@
  *
  * Executable graphs and what can happen to them: replay, an update that exchanges a
  * kernel, new parameters for one node, a refused update, a child graph with a copy and a
- * set, a capture over two streams, destruction. Prints the truth as one JSON object: for
- * every executable graph and version of it, its kernels and how often it ran.
+ * set, a capture over two streams, one of the thread's own stream, one that is
+ * invalidated, destruction. Prints the truth as one JSON object: for every executable graph
+ * and version of it, its kernels and how often it ran; the nodes of each capture.
  */
 #include "tests/host/host.h"
 
@@ -180,6 +181,40 @@ static void run_capture(void)
 	CHECK(cuStreamDestroy(side));
 }
 
+/* Two kernels and a set, into a graph that has a kernel already; never instantiated. */
+static void run_capture_to_graph(void)
+{
+	CUDA_KERNEL_NODE_PARAMS p = params_of(a);
+	CUdeviceptr memory;
+	CUgraphNode first;
+	CUgraph g, same;
+
+	CHECK(cuMemAlloc(&memory, 256));
+	CHECK(cuGraphCreate(&g, 0));
+	CHECK(cuGraphAddKernelNode(&first, g, NULL, 0, &p));
+	CHECK(cuStreamBeginCaptureToGraph(CU_STREAM_PER_THREAD, g, &first, NULL, 1,
+					  CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+	host_launch(b, 1, CU_STREAM_PER_THREAD, NULL);
+	CHECK(cuMemsetD8Async(memory, 0, 256, CU_STREAM_PER_THREAD));
+	host_launch(c, 1, CU_STREAM_PER_THREAD, NULL);
+	CHECK(cuStreamEndCapture(CU_STREAM_PER_THREAD, &same));
+	CHECK_TRUE(same == g);
+	CHECK(cuGraphDestroy(g));
+	CHECK(cuMemFree(memory));
+}
+
+/* Waiting for a stream that is captured is forbidden, and ends the capture's use. */
+static void run_invalid_capture(void)
+{
+	CUgraph g = NULL;
+
+	CHECK(cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+	host_launch(a, 1, stream, NULL);
+	CHECK_TRUE(cuStreamSynchronize(stream) == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+	CHECK_TRUE(cuStreamEndCapture(stream, &g) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+	CHECK_TRUE(!g);
+}
+
 int main(void)
 {
 	static const char ptx[] = PTX_HEAD PTX_NOP("graphs_a") PTX_NOP("graphs_b")
@@ -197,7 +232,10 @@ int main(void)
 	run_chain();
 	run_child(ctx);
 	run_capture();
-	printf("],\"graph_launches\":%lu,\"kernels\":%lu,\"memcpys\":%lu,\"memsets\":%lu,"
+	run_capture_to_graph();
+	run_invalid_capture();
+	printf("],\"captures\":[[4,4],[4,3]],\"failed_captures\":1,");
+	printf("\"graph_launches\":%lu,\"kernels\":%lu,\"memcpys\":%lu,\"memsets\":%lu,"
 	       "\"instantiations\":%lu,\"updates\":%lu,\"modules\":1}\n", launches, kernels,
 	       memcpys, memsets, instantiations, updates);
 	CHECK(cuStreamDestroy(stream));

@@ -184,6 +184,7 @@ void module_destroy(CUmodule module);   /* takes it off its context */
 /* The function behind a CUfunction or a CUkernel; loads a library's module. */
 CUresult function_resolve(CUfunction handle, CUcontext ctx, CUfunction *ret);
 const char *function_name(CUfunction handle);
+int function_attribute(CUfunction_attribute attribute);
 CUresult library_function(CUkernel kernel, CUcontext ctx, CUfunction *ret);
 void library_forget_module(CUmodule module);
 
@@ -218,6 +219,8 @@ void set_run(const struct set *set);
 bool capture_launch(CUstream stream, const struct launch *launch, CUresult *r);
 bool capture_copy(CUstream stream, const struct copy *copy, CUresult *r);
 bool capture_set(CUstream stream, const struct set *set, CUresult *r);
+/* A call that no captured stream stands: the capture is of no use from here on. */
+CUresult capture_forbid(CUstream stream);
 bool capture_record(CUstream stream, CUevent event);
 bool capture_wait(CUstream stream, CUevent event, CUresult *r);
 

@@ -12,7 +12,7 @@ struct capture {
 	CUgraph graph;
 	CUstream origin;
 	uint64_t id;
-	bool is_active, owns_graph;
+	bool is_active, is_invalid, owns_graph;
 };
 
 static struct capture *captures;       /* under drv_lock */
@@ -40,10 +40,20 @@ static void deps_add(CUgraphNode **to, size_t *n_to, CUgraphNode node)
 	(*n_to)++;
 }
 
+CUresult capture_forbid(CUstream s)
+{
+	s->capture->is_invalid = true;
+	return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+}
+
 static CUresult capture_add(CUstream s, const struct CUgraphNode_st *node)
 {
 	CUgraphNode n;
-	CUresult r = graph_add(&n, s->capture->graph, s->deps, s->n_deps, node);
+	CUresult r;
+
+	if (s->capture->is_invalid)
+		return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+	r = graph_add(&n, s->capture->graph, s->deps, s->n_deps, node);
 
 	if (!r)
 		deps_copy(&s->deps, &s->n_deps, &n, 1);
@@ -67,7 +77,7 @@ bool capture_copy(CUstream s, const struct copy *c, CUresult *r)
 	if (!s->capture)
 		return false;
 	if (!c->is_async) {
-		*r = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+		*r = capture_forbid(s);
 		return true;
 	}
 	node.copy_params = (CUDA_MEMCPY3D){
@@ -196,18 +206,31 @@ ENTRY_PT(cuStreamEndCapture, _ptsz, (CUstream handle, CUgraph *ret), (handle, re
 			at->capture = NULL;
 	pthread_mutex_unlock(&s->ctx->lock);
 	c->is_active = false;
+	*ret = NULL;
+	if (c->is_invalid && c->owns_graph)
+		graph_destroy(c->graph);
+	if (c->is_invalid)
+		return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
 	*ret = c->graph;
 	return CUDA_SUCCESS;
 }
 
 /* --- questions */
+static CUstreamCaptureStatus capture_status(CUstream s)
+{
+	if (!s->capture)
+		return CU_STREAM_CAPTURE_STATUS_NONE;
+	return s->capture->is_invalid ? CU_STREAM_CAPTURE_STATUS_INVALIDATED :
+					CU_STREAM_CAPTURE_STATUS_ACTIVE;
+}
+
 ENTRY_PT(cuStreamIsCapturing, _ptsz, (CUstream handle, CUstreamCaptureStatus *ret), (handle, ret))
 {
 	CUstream s = stream_find(handle);
 
 	if (!s || !ret)
 		return CUDA_ERROR_INVALID_VALUE;
-	*ret = s->capture ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+	*ret = capture_status(s);
 	return CUDA_SUCCESS;
 }
 
@@ -218,8 +241,8 @@ static CUresult capture_info(CUstream handle, CUstreamCaptureStatus *status, cuu
 
 	if (!s || !status)
 		return CUDA_ERROR_INVALID_VALUE;
-	*status = s->capture ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
-	if (!s->capture)
+	*status = capture_status(s);
+	if (!s->capture || s->capture->is_invalid)
 		return CUDA_SUCCESS;
 	if (id)
 		*id = s->capture->id;

@@ -195,7 +195,33 @@ ENTRY(cuLibraryGetModule, (CUmodule *ret, CUlibrary lib), (ret, lib))
 	return library_module(lib, ctx_current(), ret);
 }
 
-/* --- kernels */
+/* No image of the simulated device has variables; looking for one loads the module. */
+static CUresult library_variable(CUlibrary lib, const char *name)
+{
+	CUmodule m;
+	CUresult r;
+
+	if (!name)
+		return CUDA_ERROR_INVALID_VALUE;
+	if (!lib)
+		return CUDA_ERROR_INVALID_HANDLE;
+	r = library_module(lib, ctx_current(), &m);
+	return r ? r : CUDA_ERROR_NOT_FOUND;
+}
+
+ENTRY(cuLibraryGetGlobal, (CUdeviceptr *ret, size_t *bytes, CUlibrary lib, const char *name),
+      (ret, bytes, lib, name))
+{
+	return library_variable(lib, name);
+}
+
+ENTRY(cuLibraryGetManaged, (CUdeviceptr *ret, size_t *bytes, CUlibrary lib, const char *name),
+      (ret, bytes, lib, name))
+{
+	return library_variable(lib, name);
+}
+
+/* --- kernels: a question about one loads its module, as its first launch does */
 ENTRY(cuKernelGetFunction, (CUfunction *ret, CUkernel k), (ret, k))
 {
 	CUresult r;
@@ -222,4 +248,45 @@ ENTRY(cuKernelGetLibrary, (CUlibrary *ret, CUkernel k), (ret, k))
 		return CUDA_ERROR_INVALID_HANDLE;
 	*ret = k->library;
 	return CUDA_SUCCESS;
+}
+
+static CUresult kernel_load(CUkernel k)
+{
+	CUfunction f;
+
+	if (!k || k->magic != KERN_MAGIC)
+		return CUDA_ERROR_INVALID_HANDLE;
+	return library_function(k, ctx_current(), &f);
+}
+
+ENTRY(cuKernelGetAttribute, (int *ret, CUfunction_attribute attribute, CUkernel k, CUdevice device),
+      (ret, attribute, k, device))
+{
+	CUresult r = ret ? kernel_load(k) : CUDA_ERROR_INVALID_VALUE;
+
+	if (!r)
+		*ret = function_attribute(attribute);
+	return r;
+}
+
+ENTRY(cuKernelSetAttribute,
+      (CUfunction_attribute attribute, int value, CUkernel k, CUdevice device),
+      (attribute, value, k, device))
+{
+	return kernel_load(k);
+}
+
+ENTRY(cuKernelSetCacheConfig, (CUkernel k, CUfunc_cache config, CUdevice device),
+      (k, config, device))
+{
+	return kernel_load(k);
+}
+
+/* No kernel of the simulated device knows its parameters. */
+ENTRY(cuKernelGetParamInfo, (CUkernel k, size_t index, size_t *offset, size_t *bytes),
+      (k, index, offset, bytes))
+{
+	CUresult r = kernel_load(k);
+
+	return r ? r : CUDA_ERROR_INVALID_VALUE;
 }

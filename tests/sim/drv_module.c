@@ -213,22 +213,63 @@ ENTRY(cuFuncGetModule, (CUmodule *ret, CUfunction handle), (ret, handle))
 	return r;
 }
 
-ENTRY(cuFuncGetAttribute, (int *ret, CUfunction_attribute attribute, CUfunction f),
-      (ret, attribute, f))
+int function_attribute(CUfunction_attribute attribute)
 {
-	if (!ret || !function_name(f))
-		return CUDA_ERROR_INVALID_VALUE;
-	*ret = attribute == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? 1024 :
+	return attribute == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? 1024 :
 	       attribute == CU_FUNC_ATTRIBUTE_NUM_REGS ? 32 :
 	       attribute == CU_FUNC_ATTRIBUTE_PTX_VERSION ? 70 :
 	       attribute == CU_FUNC_ATTRIBUTE_BINARY_VERSION ? 90 : 0;
-	return CUDA_SUCCESS;
 }
 
-ENTRY(cuFuncSetAttribute, (CUfunction f, CUfunction_attribute attribute, int value),
-      (f, attribute, value))
+/* Any of these loads the module of a library's kernel. */
+ENTRY(cuFuncGetAttribute, (int *ret, CUfunction_attribute attribute, CUfunction handle),
+      (ret, attribute, handle))
 {
-	return function_name(f) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+	CUfunction f;
+	CUresult r = ret ? function_resolve(handle, ctx_current(), &f) : CUDA_ERROR_INVALID_VALUE;
+
+	if (!r)
+		*ret = function_attribute(attribute);
+	return r;
+}
+
+ENTRY(cuFuncSetAttribute, (CUfunction handle, CUfunction_attribute attribute, int value),
+      (handle, attribute, value))
+{
+	CUfunction f;
+
+	return function_resolve(handle, ctx_current(), &f);
+}
+
+ENTRY(cuFuncSetCacheConfig, (CUfunction handle, CUfunc_cache config), (handle, config))
+{
+	CUfunction f;
+
+	return function_resolve(handle, ctx_current(), &f);
+}
+
+static CUresult occupancy(int *ret, CUfunction handle, int block)
+{
+	CUfunction f;
+	CUresult r = ret && block > 0 ? function_resolve(handle, ctx_current(), &f) :
+					CUDA_ERROR_INVALID_VALUE;
+
+	if (!r)
+		*ret = block > 1024 ? 0 : 2048 / block;
+	return r;
+}
+
+ENTRY(cuOccupancyMaxActiveBlocksPerMultiprocessor,
+      (int *ret, CUfunction handle, int block, size_t shared), (ret, handle, block, shared))
+{
+	return occupancy(ret, handle, block);
+}
+
+ENTRY(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags,
+      (int *ret, CUfunction handle, int block, size_t shared, unsigned int flags),
+      (ret, handle, block, shared, flags))
+{
+	return occupancy(ret, handle, block);
 }
 
 ENTRY(cuFuncIsLoaded, (CUfunctionLoadingState *ret, CUfunction f), (ret, f))

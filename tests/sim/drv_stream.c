@@ -205,7 +205,7 @@ static CUresult stream_until(CUstream s, uint64_t *ret)
 	if (!s)
 		return CUDA_ERROR_INVALID_HANDLE;
 	if (s->capture)
-		return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+		return capture_forbid(s);
 	pthread_mutex_lock(&s->ctx->lock);
 	*ret = s->busy_until;
 	if (s == &s->ctx->null_stream && *ret < s->ctx->blocking_until)

@@ -14,6 +14,7 @@
 	X("JITNESS_SIM_KERNEL_NS", kernel_ns, 2000)                                \
 	X("JITNESS_SIM_WAVE_NS", wave_ns, 1000)                                    \
 	X("JITNESS_SIM_JIT_NS", jit_ns, 12000000)                                  \
+	X("JITNESS_SIM_COMPILE_NS", compile_ns, 200000)                            \
 	X("JITNESS_SIM_CACHE_LOAD_NS", cache_load_ns, 80000)                       \
 	X("JITNESS_SIM_LOAD_NS", load_ns, 100000)                                  \
 	X("JITNESS_SIM_QUEUE", queue_depth, 1024)                                  \

@@ -14,7 +14,8 @@ sim_driver_src := $(addprefix tests/sim/drv_,state.c api.c device.c context.c st
 	graph_node.c graph_exec.c capture.c procaddr.c error.c report.c absent.c) tests/sim/knobs.c
 sim_cupti_src  := $(addprefix tests/sim/sc_,link.c layout.c buffer.c record.c callback.c \
 	activity.c query.c report.c) tests/sim/knobs.c
-host_names     := launches infer lifetimes modules graphs
+host_names     := launches infer lifetimes modules graphs stress
+sim_compilers  := libnvrtc.so.13 libnvrtc.so.12 libnvJitLink.so.13 libnvvm.so.4
 
 sim.warn := $(warn) -Wno-unused-parameter -Wno-missing-field-initializers
 sim.cflags = $(std) $(inc.tests) $(sim.warn) $(sim.opt) -fPIC -fvisibility=hidden \
@@ -23,7 +24,8 @@ sim.cflags = $(std) $(inc.tests) $(sim.warn) $(sim.opt) -fPIC -fvisibility=hidde
 ## sim: the simulated device (libcuda.so.1, libcupti.so.13) and the sample host programs
 .PHONY: sim
 sim: $(SIM)/libcuda.so.1 $(SIM)/libcupti.so.13 $(SIM)/selftest $(SIM)/inject.so \
-	$(host_names:%=$(HOST)/%) $(HOST)/lifetimes-late
+	$(host_names:%=$(HOST)/%) $(HOST)/lifetimes-late \
+	$(sim_compilers:%=$(SIM)/%) $(HOST)/nvrtc $(HOST)/nvrtc-linked $(HOST)/libnvrtc_plugin.so
 
 sim_driver_obj := $(sim_driver_src:%.c=$(SIM)/drv/%.o)
 sim_cupti_obj  := $(sim_cupti_src:%.c=$(SIM)/sc/%.o)
@@ -60,6 +62,20 @@ $(SIM)/libcupti.so.13: $(sim_cupti_obj) tests/sim/libcupti.map
 	$(q)$(CC) $(sim.opt) $(LDFLAGS) -shared -Wl,-soname,libcupti.so.13 \
 		-Wl,--version-script=tests/sim/libcupti.map -o $@ $(sim_cupti_obj) -ldl -lpthread
 
+# --- the compiler libraries. Their symbols carry the soname as version, as NVIDIA's do.
+sim_compiler_common := $(addprefix $(SIM)/drv/tests/sim/,compiler.o drv_elf.o knobs.o)
+$(SIM)/libnvrtc.so.13: $(SIM)/drv/tests/sim/nvrtc.o
+$(SIM)/libnvJitLink.so.13: $(SIM)/drv/tests/sim/jitlink.o
+$(SIM)/libnvvm.so.4: $(SIM)/drv/tests/sim/nvvm.o
+$(SIM)/libnvrtc.so.12: $(SIM)/drv12/tests/sim/nvrtc.o
+$(SIM)/drv12/%.o: %.c
+	$(call say,CC,$<)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(sim.cflags) -DNVRTC_MAJOR=12 -c -o $@ $<
+$(sim_compilers:%=$(SIM)/%): $(sim_compiler_common)
+	$(call say,LD,$@)
+	$(q)$(CC) $(sim.opt) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--default-symver -o $@ $^ -lpthread
+
 # --- the self-test: an injected CUPTI client and the program that counts what it got
 $(SIM)/inject.so: tests/sim/inject.c $(SIM)/libcupti.so.13
 	$(call say,LD,$@)
@@ -88,5 +104,17 @@ $(HOST)/lifetimes-late: tests/host/lifetimes.c
 	$(q)$(CC) $(std) $(inc.tests) $(warn) $(sim.opt) -DHOST_LATE -MMD -MP -MF $@.d $(CFLAGS) \
 		$(LDFLAGS) -o $@ $< -ldl -lpthread
 
+# The same source with and without a link to the compilers, and a library that is linked.
+$(HOST)/nvrtc-linked: tests/host/nvrtc.c tests/host/nvrtc.h $(SIM)/libcuda.so.1 $(sim_compilers:%=$(SIM)/%)
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(std) $(inc.tests) $(warn) $(sim.opt) -DHOST_LINKED $(CFLAGS) $(LDFLAGS) -o $@ $< \
+		-L$(SIM) -l:libcuda.so.1 -l:libnvrtc.so.13 -ldl -lpthread
+
+$(HOST)/libnvrtc_plugin.so: tests/host/nvrtc_plugin.c tests/host/nvrtc.h $(SIM)/libnvrtc.so.13
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(std) $(warn) $(sim.opt) -fPIC -shared $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(SIM) -l:libnvrtc.so.13
+
 -include $(sim_driver_obj:.o=.d) $(sim_cupti_obj:.o=.d) $(host_names:%=$(HOST)/%.d) \
-	$(HOST)/lifetimes-late.d $(SIM)/inject.so.d $(SIM)/selftest.d
+	$(HOST)/lifetimes-late.d $(HOST)/nvrtc.d $(sim_compiler_common:.o=.d) $(SIM)/inject.so.d $(SIM)/selftest.d

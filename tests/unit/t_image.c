@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
+#include "trace/hash.h"
 
 static enum image_kind kind_of(const char *bytes, size_t n)
 {
@@ -170,6 +171,9 @@ TEST(image_kernels_of_a_cubin)
 	CHECK(image_kernels(NULL, 0, NULL, NULL) == 0);
 	image_inspect(&img, cubin, path, sizeof(path));
 	CHECK(img.kind == IMAGE_CUBIN && img.bytes == 512 + 3 * 64);
+	/* A cubin knows its own size, whatever the call was told. */
+	image_hash(&img, CUBIN_BYTES);
+	CHECK(img.hash == hash64(cubin, 512 + 3 * 64));
 	free(cubin);
 }
 
@@ -226,6 +230,48 @@ TEST(image_kernels_of_a_hostile_cubin)
 	free(bad);
 }
 
+static struct image hashed(const void *image, uint64_t given)
+{
+	struct image img;
+	char path[4096];
+
+	image_inspect(&img, image, path, sizeof(path));
+	image_hash(&img, given);
+	return img;
+}
+
+TEST(image_hash_of_text)
+{
+	const size_t size = IMAGE_HASH_MAX + 8192;
+	char *p = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct image img;
+
+	CHECK(p != MAP_FAILED && !mprotect(p + size, 4096, PROT_NONE));
+	memset(p, ' ', size);
+	memcpy(p, ".version 8.0", 12);
+	/* Over pages, and at the very end of what can be hashed. */
+	for (size_t n = 4090; n < 4100; n++) {
+		p[n] = 0;
+		img = hashed(p, 0);
+		CHECK(img.bytes == n && img.hash == hash64(p, n));
+		img = hashed(p, n + 1); /* the call counts the NUL */
+		CHECK(img.bytes == n && img.hash == hash64(p, n));
+		p[n] = ' ';
+	}
+	CHECK(hashed(p, 100).bytes == 100 && hashed(p, 100).hash == hash64(p, 100));
+	p[IMAGE_HASH_MAX] = 0;
+	CHECK(hashed(p, 0).bytes == IMAGE_HASH_MAX);
+	CHECK(hashed(p, 0).hash == hash64(p, IMAGE_HASH_MAX));
+	p[IMAGE_HASH_MAX] = ' ';
+	p[IMAGE_HASH_MAX + 1] = 0;
+	CHECK(!hashed(p, 0).hash && !hashed(p, 0).bytes);
+	/* Memory ends before the text does. */
+	memcpy(p + size - 20, ".version 8.0 and so on", 20);
+	CHECK(!hashed(p + size - 20, 0).hash);
+	CHECK(!hashed(p + size - 20, 30).hash && hashed(p + size - 20, 20).hash);
+	munmap(p, size + 4096);
+}
+
 TEST(image_of_a_file)
 {
 	char path[] = "/tmp/jitness-image-XXXXXX";
@@ -236,6 +282,16 @@ TEST(image_of_a_file)
 	CHECK(write(fd, ".version 8.0\n", 13) == 13);
 	image_inspect_file(&img, path);
 	CHECK(img.kind == IMAGE_PTX && img.source == SOURCE_PATH && img.bytes == 13);
+	CHECK(img.hash == hash64(".version 8.0\n", 13));
+	CHECK(!ftruncate(fd, IMAGE_HASH_MAX));
+	image_inspect_file(&img, path);
+	CHECK(img.hash && img.bytes == IMAGE_HASH_MAX);
+	CHECK(!ftruncate(fd, IMAGE_HASH_MAX + 1));
+	image_inspect_file(&img, path);
+	CHECK(!img.hash && img.bytes == IMAGE_HASH_MAX + 1);
+	CHECK(!ftruncate(fd, 0) && pwrite(fd, "\x50\xed\x55\xba and more", 13, 0) == 13);
+	image_inspect_file(&img, path);
+	CHECK(img.kind == IMAGE_FATBIN && !img.hash);
 	unlink(path);
 	image_inspect_file(&img, path);
 	CHECK(img.kind == IMAGE_UNKNOWN && img.source == SOURCE_PATH && !img.bytes);

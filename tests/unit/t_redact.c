@@ -35,6 +35,13 @@ TEST(redact_paths)
 		{ "/tmp/k.ptx", "<path>.ptx" },
 		{ "/tmp/k.fatbin", "<path>.fatbin" },
 		{ "/tmp/k.secret", "<path>" },
+		{ "/tmp/a/hs/chs5nxsdlydflqvmwuyw7nxuxxzv3uxrmq5pqmmzkpgnx3tfvdpy.py",
+		  "<path>/chs5nxsdlydflqvmwuyw7nxuxxzv3uxrmq5pqmmzkpgnx3tfvdpy.py" },
+		{ "/tmp/a/chs5nxsdlydflqvmwuyw7nxuxxzv3uxrmq5pqmmzkpgnx3tfvdp.py", "<path>.py" },
+		{ "/tmp/a/chs5nxsdlydflqvmwuyw7nxuxxzv3uxrmq5pqmmzkpgnx3tfvd_y.py", "<path>.py" },
+		{ "/tmp/t/cuda_utils.cpython-312-x86_64-linux-gnu.so",
+		  "<path>/cuda_utils.cpython-312-x86_64-linux-gnu.so" },
+		{ "/tmp/t/cuda_utils.cpython-secret", "<path>" },
 	};
 	char out[200];
 

@@ -1,0 +1,317 @@
+#include "decoder/near_log.h"
+
+#include <string.h>
+
+#include "decoder/mem.h"
+#include "decoder/tally.h"
+#include "trace/encode.h"
+
+#define LARGE_BYTES   (4u << 20)
+#define LARGE_THREADS (1u << 18) /* four 32-bit words each: 4 MiB */
+
+static int by_start(const void *a, const void *b)
+{
+	const struct near_row *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int by_corr(const void *a, const void *b)
+{
+	const struct near_row *x = a, *y = b;
+
+	if (x->corr != y->corr)
+		return x->corr < y->corr ? -1 : 1;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int window_order(const void *a, const void *b)
+{
+	const struct near_window *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void merge_events(struct near_log *l)
+{
+	size_t n = 0;
+
+	if (l->merged == l->n_events || !l->n_events)
+		return;
+	qsort(l->events, l->n_events, sizeof(*l->events), window_order);
+	for (size_t i = 1; i < l->n_events; i++) {
+		struct near_window *last = &l->events[n], next = l->events[i];
+
+		if (next.start > last->end)
+			l->events[++n] = next;
+		else if (next.end > last->end)
+			last->end = next.end;
+	}
+	l->n_events = l->merged = n + 1;
+}
+
+static void add_event(struct near_log *l, uint64_t start, uint64_t end)
+{
+	struct near_window w = { .start = start > NEAR_MARGIN_NS ? start - NEAR_MARGIN_NS : 0,
+				 .end = (end > start ? end : start) + NEAR_MARGIN_NS };
+
+	if (!start)
+		return;
+	/* Events come in bunches: most of them lie within the last one's window. */
+	if (l->n_events) {
+		struct near_window *last = &l->events[l->n_events - 1];
+
+		if (w.start >= last->start && w.start <= last->end) {
+			last->end = w.end > last->end ? w.end : last->end;
+			return;
+		}
+	}
+	MEM_MORE(l->events, l->n_events, l->events_cap);
+	l->events[l->n_events++] = w;
+}
+
+/* How many windows begin at or before `time`. */
+static size_t windows_before(const struct near_log *l, uint64_t time)
+{
+	size_t lo = 0, hi = l->n_events;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (l->events[mid].start <= time)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/*
+ * Drops what lies far from every event. The newer half stays: its events may not have been read
+ * yet. A row between windows stays when its neighbour belongs to another gap: it is the last
+ * one before a window, or the first one after.
+ */
+static void thin(const struct near_log *l, struct near_list *list)
+{
+	size_t half = list->n / 2, kept = 0, before = SIZE_MAX;
+	size_t at = half ? windows_before(l, list->list[0].start) : 0;
+
+	for (size_t i = 0; i < half; i++) {
+		size_t next = windows_before(l, list->list[i + 1].start);
+		bool inside = at && list->list[i].start <= l->events[at - 1].end;
+
+		if (inside || at != before || at != next)
+			list->list[kept++] = list->list[i];
+		before = at;
+		at = next;
+	}
+	memmove(&list->list[kept], &list->list[half], (list->n - half) * sizeof(*list->list));
+	list->n -= half - kept;
+}
+
+static struct near_row *add_row(struct near_log *l, struct near_list *list)
+{
+	/* Once it is of no use, thinning is tried again now and then. */
+	if (list->n >= list->limit && list->dropped % NEAR_FEW == 0) {
+		merge_events(l);
+		thin(l, list);
+		if (list->n > list->limit / 4 * 3 && list->limit < NEAR_MAX &&
+		    (list == &l->work || l->limits + list->limit <= 2 * NEAR_MAX)) {
+			l->limits += list == &l->work ? 0 : list->limit;
+			list->limit *= 2;
+		}
+	}
+	if (list->n >= list->limit) {
+		list->dropped++;
+		return NULL;
+	}
+	MEM_MORE(list->list, list->n, list->cap);
+	return &list->list[list->n++];
+}
+
+static uint32_t length(uint64_t start, uint64_t end)
+{
+	if (!time_pair_valid(start, end))
+		return 0;
+	return end - start < UINT32_MAX ? (uint32_t)(end - start) : UINT32_MAX;
+}
+
+static struct near_list *thread_list(struct near_log *l, uint32_t tid)
+{
+	uint32_t i = idmap_get(&l->thread_by_tid, tid);
+
+	if (i == IDMAP_NONE) {
+		MEM_MORE(l->threads, l->n_threads, l->threads_cap);
+		i = (uint32_t)l->n_threads++;
+		l->threads[i].tid = tid;
+		l->threads[i].launches.limit = l->limits + NEAR_MIN <= 2 * NEAR_MAX ? NEAR_MIN
+										    : NEAR_FEW;
+		l->limits += l->threads[i].launches.limit;
+		idmap_put(&l->thread_by_tid, tid, i);
+	}
+	return &l->threads[i].launches;
+}
+
+static void fold_launches(struct near_log *l, const struct section *s)
+{
+	struct near_list *list = thread_list(l, s->tid);
+
+	for (uint32_t i = 0; i < s->rows; i++) {
+		uint64_t start = s->col[LAUNCH_START][i];
+		struct near_row *r;
+
+		if (s->col[LAUNCH_RESULT][i])
+			continue;
+		r = add_row(l, list);
+		if (r)
+			*r = (struct near_row){ .start = start,
+						.corr = s->col[LAUNCH_CORR][i],
+						.ns = length(start, s->col[LAUNCH_END][i]) };
+	}
+}
+
+static void add_work(struct near_log *l, uint64_t start, uint64_t end, uint64_t corr,
+		     uint64_t string, bool large, enum near_kind kind)
+{
+	struct near_row *r;
+
+	if (!time_pair_valid(start, end))
+		return;
+	if (!l->work.limit)
+		l->work.limit = NEAR_MIN;
+	r = add_row(l, &l->work);
+	if (r)
+		*r = (struct near_row){ .start = start,
+					.corr = corr,
+					.ns = length(start, end),
+					.what = (uint32_t)(string < 1u << 29 ? string : 0) << 3 |
+						(uint32_t)large << 2 | (uint32_t)kind };
+}
+
+static void fold_kernels(struct near_log *l, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		uint64_t threads = s->col[KERNEL_GRID_X][i] * s->col[KERNEL_BLOCK_X][i];
+
+		add_work(l, s->col[KERNEL_START][i], s->col[KERNEL_END][i], s->col[KERNEL_CORR][i],
+			 s->col[KERNEL_NAME][i], threads >= LARGE_THREADS, NEAR_KERNEL);
+	}
+}
+
+static void fold_memsets(struct near_log *l, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++)
+		add_work(l, s->col[MEMSET_START][i], s->col[MEMSET_END][i], s->col[MEMSET_CORR][i],
+			 0, s->col[MEMSET_BYTES][i] >= LARGE_BYTES, NEAR_MEMSET);
+}
+
+static void fold_graph_runs(struct near_log *l, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++)
+		add_work(l, s->col[GRAPH_RUN_START][i], s->col[GRAPH_RUN_END][i],
+			 s->col[GRAPH_RUN_CORR][i], 0, false, NEAR_GRAPH);
+}
+
+void near_log_fold(struct near_log *l, const struct section *s)
+{
+	switch (s->kind) {
+	case EVENT_LAUNCH:
+		fold_launches(l, s);
+		break;
+	case EVENT_KERNEL:
+		fold_kernels(l, s);
+		break;
+	case EVENT_MEMSET:
+		fold_memsets(l, s);
+		break;
+	case EVENT_GRAPH_RUN:
+		fold_graph_runs(l, s);
+		break;
+	case EVENT_GRAPH: /* updates come with every replay in some programs */
+		for (uint32_t i = 0; i < s->rows; i++)
+			if (s->col[GRAPH_OP][i] == GRAPH_OP_INSTANTIATE ||
+			    s->col[GRAPH_OP][i] == GRAPH_OP_CAPTURE)
+				add_event(l, s->col[GRAPH_START][i], s->col[GRAPH_END][i]);
+		break;
+	case EVENT_LOAD: /* start and end are columns 0 and 1 of these */
+	case EVENT_COMPILE:
+	case EVENT_JIT:
+		for (uint32_t i = 0; i < s->rows; i++)
+			add_event(l, s->col[0][i], s->col[1][i]);
+		break;
+	case EVENT_MODULE:
+		for (uint32_t i = 0; i < s->rows; i++)
+			add_event(l, s->col[MODULE_TIME][i], s->col[MODULE_TIME][i]);
+		break;
+	default:
+		break;
+	}
+}
+
+void near_log_join(struct near_log *l)
+{
+	merge_events(l);
+	for (size_t i = 0; i < l->n_threads; i++)
+		if (l->threads[i].launches.n)
+			qsort(l->threads[i].launches.list, l->threads[i].launches.n,
+			      sizeof(struct near_row), by_start);
+	if (l->work.n)
+		qsort(l->work.list, l->work.n, sizeof(struct near_row), by_corr);
+}
+
+const struct near_list *near_launches(const struct near_log *l, uint32_t tid)
+{
+	uint32_t i = idmap_get(&l->thread_by_tid, tid);
+
+	return i == IDMAP_NONE ? NULL : &l->threads[i].launches;
+}
+
+size_t near_first(const struct near_list *l, uint64_t time)
+{
+	size_t lo = 0, hi = l->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (l->list[mid].start < time)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const struct near_row *near_work(const struct near_log *l, uint64_t corr)
+{
+	size_t lo = 0, hi = l->work.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (l->work.list[mid].corr < corr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < l->work.n && l->work.list[lo].corr == corr ? &l->work.list[lo] : NULL;
+}
+
+uint64_t near_dropped(const struct near_log *l)
+{
+	uint64_t n = l->work.dropped;
+
+	for (size_t i = 0; i < l->n_threads; i++)
+		n += l->threads[i].launches.dropped;
+	return n;
+}
+
+void near_log_release(struct near_log *l)
+{
+	for (size_t i = 0; i < l->n_threads; i++)
+		free(l->threads[i].launches.list);
+	free(l->threads);
+	free(l->work.list);
+	free(l->events);
+	idmap_release(&l->thread_by_tid);
+	*l = (struct near_log){ 0 };
+}

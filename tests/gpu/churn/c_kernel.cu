@@ -1,0 +1,1 @@
+extern "C" __global__ void c_kernel(int *p) { if (p) *p = 1; }
