@@ -44,10 +44,14 @@ static bool running(const struct session *s)
 	return false;
 }
 
-/* Of an episode, as long as its session is read again: where and when it began. */
-static uint64_t key_of(const struct session *s, const struct episode *e)
+/*
+ * Of an episode, each time its session is read again: where and when it began. By the trace's own
+ * clock: the session's time moves a little with every pair of clocks that is added.
+ */
+static uint64_t key_of(const struct episode *e)
 {
-	return idmap_hash(episode_start(s, e)) ^ e->trigger.tid ^ (uint64_t)e->origin.id << 32;
+	return idmap_hash(e->start) ^ e->trigger.tid ^ (uint64_t)e->origin.id << 32 ^
+	       (uint64_t)e->kind << 48;
 }
 
 /* What nothing was added to for a while, once. */
@@ -60,9 +64,9 @@ static void tell_new(const struct session *s, struct idmap *told, bool last)
 
 		if (!last && episode_end(s, e) + SETTLED_NS > s->last)
 			continue;
-		if (idmap_get(told, key_of(s, e)) != IDMAP_NONE)
+		if (idmap_get(told, key_of(e)) != IDMAP_NONE)
 			continue;
-		idmap_put(told, key_of(s, e), 1);
+		idmap_put(told, key_of(e), 1);
 		timeline_line(s, &stacks, e);
 	}
 	report_stacks_release(&stacks);

@@ -115,8 +115,8 @@ bool python_layout_refine(struct python_layout *l, const void *runtime)
 	l->frame_owner = (uint16_t)d.frame.owner;
 	l->frame_size = larger(larger(d.frame.previous, d.frame.executable) + 8u,
 			       larger(d.frame.instr_ptr + 8, d.frame.owner + 1));
-	l->code_size = larger(larger(larger(d.code.filename, d.code.qualname), d.code.linetable) + 8u,
-			      d.code.firstlineno + 4);
+	l->code_size = larger(larger(d.code.filename, d.code.qualname), d.code.linetable);
+	l->code_size = larger(l->code_size + 8u, d.code.firstlineno + 4);
 	if (l->code_first != NONE)
 		l->code_size = larger(l->code_size, l->code_first + 4u);
 	l->code_file = (uint16_t)d.code.filename;

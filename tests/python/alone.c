@@ -212,8 +212,8 @@ static int forbid(void)
 
 static unsigned char *before_hole(unsigned size)
 {
-	unsigned char *at = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				 -1, 0);
+	unsigned char *at = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at == MAP_FAILED || mprotect(at + 4096, 4096, PROT_NONE))
 		return NULL;
@@ -224,7 +224,8 @@ static unsigned char *before_hole(unsigned size)
 static int circle(void)
 {
 	/* What a frame and a code object have at least, each where memory ends. */
-	static const unsigned frame_min[] = { 112, 104, 72, 72, 72 }, code_min[] = { 176, 176, 192, 200, 208 };
+	static const unsigned frame_min[] = { 112, 104, 72, 72, 72 };
+	static const unsigned code_min[] = { 176, 176, 192, 200, 208 };
 	static unsigned char name[64];
 	unsigned char *frame, *code;
 	static unsigned char thread[PYTHON_THREAD_BYTES] __attribute__((aligned(8)));
