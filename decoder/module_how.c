@@ -131,9 +131,18 @@ static struct verdict by_shipping(const struct evidence *e, const struct process
 	return (struct verdict){ MODULE_UNKNOWN, NULL };
 }
 
+/* Origins that find their compiler library by dlsym. */
+static bool by_dlsym(enum origin_id origin)
+{
+	return origin == ORIGIN_CUPY || origin == ORIGIN_JITERATOR || origin == ORIGIN_NUMBA ||
+	       origin == ORIGIN_NVRTC;
+}
+
 static struct verdict by_absence(const struct evidence *e, const struct process *p,
 				 const struct module *m, enum origin_id origin)
 {
+	const char *compilers = process_info(p, "compilers", NULL);
+
 	if (m->hash && idmap_get(&e->before, m->hash) != IDMAP_NONE)
 		return (struct verdict){ MODULE_CACHED,
 					 "the same code was loaded before in this session" };
@@ -149,6 +158,9 @@ static struct verdict by_absence(const struct evidence *e, const struct process 
 	if (p->compiles.unlisted || e->s->children.unlisted || p->lost)
 		return (struct verdict){ MODULE_UNKNOWN,
 					 "no compiler seen, but records were lost" };
+	if (by_dlsym(origin) && compilers && !strcmp(compilers, "linked"))
+		return (struct verdict){ MODULE_UNKNOWN,
+					 "compilers found by dlsym were not watched (--dlsym 0)" };
 	if (!module_compilers_seen(e->s, p))
 		return (struct verdict){ MODULE_UNKNOWN,
 					 "the trace does not say whether compilers ran" };

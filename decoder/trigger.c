@@ -14,6 +14,9 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* What a shared trace has in place of the user's directories (trace/redact.h). */
+#define REDACTED "<path>"
+
 /* 'c' and a hash in base 32 (51 characters), ".py", in a directory of its first two letters. */
 #define HASH_MIN 40
 
@@ -26,6 +29,8 @@ bool trigger_generated(const char *file)
 		n++;
 	if (*base != 'c' || n < HASH_MIN || strcmp(base + n, ".py"))
 		return false;
+	if (!strncmp(file, REDACTED, sizeof(REDACTED) - 1))
+		return true; /* without the directory */
 	return base - file >= 4 && base[-4] == '/' && base[-3] == base[1] && base[-2] == base[2];
 }
 
@@ -65,8 +70,10 @@ bool trigger_machinery(const char *file)
 					     "/triton/compiler/",  "/importlib/",
 					     "/concurrent/futures/" };
 
-	if (*file == '<' || !*file || trigger_generated(file) || in_package(file))
+	if (!*file || trigger_generated(file) || in_package(file))
 		return true;
+	if (*file == '<') /* <string>, <frozen importlib._bootstrap> ... */
+		return strncmp(file, REDACTED, sizeof(REDACTED) - 1) != 0;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
 		if (strstr(file, parts[i]))
 			return true;

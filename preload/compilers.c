@@ -46,6 +46,7 @@ static _Atomic uint64_t sites_generation;
 _Static_assert(CALL_COUNT <= 16 && COMPILER_SLOTS <= 8, "bits of a site");
 
 static bool redacted, stacks;
+static const char *watched = "linked"; /* which callers of compiler libraries are seen */
 
 /* The library calls itself, or the host from a callback: only the outermost call counts. */
 static __thread bool inside;
@@ -55,11 +56,14 @@ void compilers_load(bool hook_dlsym, bool redact)
 	redacted = redact;
 	early_open();
 	dlsym_follow(hook_dlsym);
+	watched = hook_dlsym ? "linked, dlsym" : "linked";
 }
 
 void compilers_started(bool with_stacks)
 {
 	stacks = with_stacks;
+	/* Without it a module that no compiler was seen for could still be one's. */
+	emit_info("compilers", watched, strlen(watched));
 	early_flush();
 }
 

@@ -162,6 +162,9 @@ size_t redact_path(char *out, size_t n, const char *path, size_t path_len)
 		return o.used;
 	}
 	out_add(&o, TEXT("<path>"));
+	/* Where torch.utils.cpp_extension builds: that it did is told by nothing else. */
+	if (memmem(all.p, all.n, "/torch_extensions/", 18))
+		out_add(&o, TEXT("/torch_extensions/<path>"));
 	tail = generated_tail(all);
 	out_add(&o, tail.p ? tail : known_extension(all));
 	return o.used;
@@ -188,6 +191,7 @@ enum redact_rule redact_info_rule(const char *key, size_t key_len)
 		{ "runtime_version", REDACT_KEEP },
 		{ "simulated", REDACT_KEEP },
 		{ "stacks", REDACT_KEEP },
+		{ "compilers", REDACT_KEEP },
 		{ "python", REDACT_KEEP },
 	};
 

@@ -15,7 +15,8 @@
  * and from ".../site-packages/" or ".../dist-packages/" on, prefixed with "...". Everything else
  * becomes "<path>" plus the extension when it is one of .so .cubin .ptx .fatbin .py
  * (versions of .so are left off). Names of generated files that are the same for everybody stay:
- * Inductor's "c<hash>.py", Triton's cuda_utils and launcher libraries.
+ * Inductor's "c<hash>.py", Triton's cuda_utils and launcher libraries; and that a file lies
+ * below a directory called torch_extensions.
  */
 size_t redact_path(char *out, size_t n, const char *path, size_t path_len);
 

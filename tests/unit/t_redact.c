@@ -42,6 +42,8 @@ TEST(redact_paths)
 		{ "/tmp/t/cuda_utils.cpython-312-x86_64-linux-gnu.so",
 		  "<path>/cuda_utils.cpython-312-x86_64-linux-gnu.so" },
 		{ "/tmp/t/cuda_utils.cpython-secret", "<path>" },
+		{ "/home/alice/.cache/torch_extensions/py312_cu130/secret/secret.so",
+		  "<path>/torch_extensions/<path>.so" },
 	};
 	char out[200];
 

@@ -36,7 +36,7 @@ gcc -O2 -DARCH="\"$arch\"" -I"$(find_dir cuda.h)" -I"$(find_dir nvrtc.h)" -o "$w
 PYTHONUNBUFFERED=1 python3 "$here/matrix.py" --root "$root" --work "$work" --gpu "$gpu" --arch "$arch" --jobs "${JOBS:-6}" \
 	--seconds "${SECONDS_MAX:-540}" --stress "${STRESS:-60}" "$@" | tee "$out/churn.txt"
 status=${PIPESTATUS[0]}
-mkdir -p "$work/json"
+mkdir -p "$work/json" "$work/redacted"
 for s in "$work"/sessions/*.jitness; do
 	n=$(basename "$s" .jitness)
 	case $n in cost-*|stress*) continue ;; esac
@@ -44,6 +44,6 @@ for s in "$work"/sessions/*.jitness; do
 	"$root/build/release/jitness" timeline "$s" >"$work/json/$n.timeline" 2>&1
 	"$root/build/release/jitness" export --redact "$s" -o "$work/redacted/$n.jitness" >/dev/null 2>&1
 done
-tar -C "$work" -czf "$out/sessions.tar.gz" --exclude='*.jnj' $(cd "$work"; ls -d sessions/*.jitness 2>/dev/null | grep -v -e cost- -e stress) json logs 2>/dev/null
+tar -C "$work" -czf "$out/sessions.tar.gz" --exclude='*.jnj' $(cd "$work"; ls -d redacted/*.jitness 2>/dev/null) json logs 2>/dev/null
 ls -la "$out"
 exit "$status"

@@ -61,9 +61,10 @@ class Judge:
         own = [m for m in modules if m["image"] != "fatbin"]  # a library's own code is loaded, whatever its origin
         if "fresh" in facts:  # kernels whose cubins the compiler wrote during this run
             fresh = collections.Counter(facts["fresh"])
-            for m in own:
-                if m["origin"] in ("inductor", "triton") and m["how"] == "compiled":
-                    fresh[m["kernels"][0]] -= 1
+            made = {(m["kernels"][0], m["hash"]) for m in own
+                    if m["origin"] in ("inductor", "triton") and m["how"] == "compiled"}
+            for kernel, _ in made:
+                fresh[kernel] -= 1
             if min(fresh.values(), default=0) < 0:
                 wrong.append("%s compiled, but no cubin of it was written" % min(fresh, key=fresh.get))
             own = [m for m in own if m["kernels"] and m["kernels"][0] not in facts["fresh"]] if warm else own

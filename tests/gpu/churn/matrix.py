@@ -91,23 +91,32 @@ class Matrix(Judge):
         print("stress: 64 threads for %g s: status %s, %s, %s records lost: %s" % (
             self.a.stress, rc, facts, r["session"]["lost_records"] if r else "?", "ok" if ok else "BAD"), flush=True)
 
-    def cost(self):
+    def interleaved(self, argv, kinds, repeats, skip=0):
+        """{kind: [(median, p99) in us of each run]}; a kind is a tuple of options of jitness run."""
         runs = collections.defaultdict(list)
-        for i in range(3):
-            for stacks in ("off", "native", "python", "all"):
-                rc, facts, _ = self.run("cost-%s-%d" % (stacks, i), [sys.executable, HERE + "/stack_cost.py",
-                                        self.a.work + "/bin/c_kernel.cubin", "2000"], options=["--stacks", stacks])
+        for i in range(repeats):
+            for kind in kinds:
+                rc, facts, _ = self.run("cost-%s-%d" % ("-".join(kind).strip("-"), i), argv, options=kind)
                 if rc == 0:
-                    ns = sorted(facts["ns"][200:])
-                    runs[stacks].append((statistics.median(ns) / 1e3, ns[len(ns) * 99 // 100] / 1e3))
-        base = statistics.median(x[0] for x in runs["off"]) if runs["off"] else 0
+                    ns = sorted(facts["ns"][skip:])
+                    runs[kind].append((statistics.median(ns) / 1e3, ns[len(ns) * 99 // 100] / 1e3))
+        return runs
+
+    def cost(self):
+        modes = [("--stacks", s) for s in ("off", "native", "python", "all")]
+        runs = self.interleaved([sys.executable, HERE + "/stack_cost.py", self.a.work + "/bin/c_kernel.cubin", "2000"], modes, 3, 200)
+        base = statistics.median(x[0] for x in runs[modes[0]]) if runs else 0
         print("a module load under 40 Python frames, us: median of three runs' medians (each), p99, added")
-        for stacks, x in runs.items():
+        for kind, x in runs.items():
             mid = statistics.median(v[0] for v in x)
-            print("  --stacks %-7s %7.1f  (%s)  p99 %7.1f  added %6.1f" % (
-                stacks, mid, " ".join("%.1f" % v[0] for v in x), statistics.median(v[1] for v in x), mid - base), flush=True)
-            if stacks == "all":
-                self.bad += mid - base > 100
+            print("  %-18s %7.2f  (%s)  p99 %7.2f  added %6.2f" % (
+                " ".join(kind), mid, " ".join("%.2f" % v[0] for v in x), statistics.median(v[1] for v in x), mid - base), flush=True)
+            self.bad += kind == modes[-1] and mid - base > 100
+        modes = [("--level", "churn", "--stacks", "off"), ("--level", "churn", "--stacks", "all"), ("--stacks", "off"), ("--stacks", "all")]
+        print("a launch from C, us: median of five interleaved runs' medians (lowest to highest)")
+        for kind, x in self.interleaved([self.a.work + "/bin/c_loads", "launches", self.a.work + "/bin/c_kernel.ptx"], modes, 5).items():
+            mids = sorted(v[0] for v in x)
+            print("  %-32s %6.3f  (%.3f to %.3f)" % (" ".join(kind), statistics.median(mids), mids[0], mids[-1]), flush=True)
 
 
 if __name__ == "__main__":
