@@ -68,6 +68,15 @@ static void attach(struct episode *e, const struct child *c, bool outermost)
 		e->end = c->end;
 }
 
+/* Triton builds C libraries of its own with the system's compiler. */
+static bool builds_triton(const struct child *c)
+{
+	const char *slash = strrchr(c->output, '/'), *base = slash ? slash + 1 : c->output;
+
+	return !strncmp(base, "cuda_utils.cpython-", 19) ||
+	       !strncmp(base, "__triton_launcher.cpython-", 26);
+}
+
 struct search {
 	struct session *s;
 	struct idmap by_hash; /* of a module -> episode + 0, the first one that has it */
@@ -75,6 +84,7 @@ struct search {
 	size_t *ends;         /* episodes by end, of those that children can belong to */
 	size_t n_ends;
 	uint32_t *of_child;   /* by child: episode, or IDMAP_NONE */
+	struct idmap triton;  /* pids whose children build Triton's helpers: a gcc that does not report */
 };
 
 static const struct episode *sorted_list; /* qsort has no argument for its order */
@@ -172,7 +182,8 @@ static bool from_worker(const struct search *q, const struct child *c)
 static void alone(struct search *q, const struct child *c, uint32_t *last)
 {
 	struct episodes *all = &q->s->episodes;
-	enum origin_id origin = from_worker(q, c) ? ORIGIN_INDUCTOR : ORIGIN_UNKNOWN;
+	enum origin_id origin = from_worker(q, c)  ? ORIGIN_INDUCTOR :
+				idmap_get(&q->triton, c->ppid) != IDMAP_NONE ? ORIGIN_TRITON : ORIGIN_UNKNOWN;
 	const struct process *p = NULL;
 	struct episode *e = *last == IDMAP_NONE ? NULL : &all->list[*last];
 
@@ -242,6 +253,8 @@ void episode_children(struct session *s)
 		q.of_child[i] = IDMAP_NONE;
 		if (!relevant(c))
 			continue;
+		if (builds_triton(c))
+			idmap_put(&q.triton, c->ppid, 1);
 		if (c->output_hash)
 			q.of_child[i] = idmap_get(&q.by_hash, c->output_hash);
 		if (q.of_child[i] != IDMAP_NONE &&
@@ -266,6 +279,7 @@ void episode_children(struct session *s)
 	}
 	idmap_release(&q.by_hash);
 	idmap_release(&q.by_pid);
+	idmap_release(&q.triton);
 	free(q.ends);
 	free(q.of_child);
 }

@@ -190,6 +190,8 @@ enum redact_rule redact_info_rule(const char *key, size_t key_len)
 		{ "driver_version", REDACT_KEEP },
 		{ "runtime_version", REDACT_KEEP },
 		{ "simulated", REDACT_KEEP },
+		{ "gpu_records", REDACT_KEEP },
+		{ "gpu_records_reason", REDACT_KEEP },
 		{ "stacks", REDACT_KEEP },
 		{ "compilers", REDACT_KEEP },
 		{ "python", REDACT_KEEP },

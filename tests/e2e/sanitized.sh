@@ -27,6 +27,9 @@ for v in asan tsan; do
 	run modules "p['modules'] > 0" True "$h/modules"
 	run graph-updates "len(r['graphs']) > 0" True "$h/graphs"
 	run infer "p['lost_records']" 0 "$h/infer" 2 2
+	run compilers "p['lost_records']" 0 "$h/nvrtc" dlopen 20 4
+	# Only that it ends: records may be lost at this rate.
+	run stress "len(r['modules']) > 0" True "$h/stress" "${STRESS_SECONDS:-5}" 64
 	run exit-from-thread "p['ended']" exit "$h/lifetimes" thread-exit
 done
 finish
