@@ -1,6 +1,6 @@
 #!/bin/bash
 # The main job in one command: trace an inference-like program (tests/host/infer.c: prefill,
-# decode, a CUDA graph, modules compiled by the driver) and print the report.
+# decode, a CUDA graph, modules compiled by the driver) and print its compiles and the report.
 set -eu
 cd "$(dirname "$0")/.."
 out=build/demo.jitness
@@ -18,5 +18,7 @@ else
 fi
 echo "demo: ./jitness run -o $out -- build/host/infer"
 ./jitness run -o "$out" -- build/host/infer
+echo "demo: ./jitness timeline $out"
+./jitness timeline "$out"
 echo "demo: ./jitness report $out"
 ./jitness report "$out"

@@ -14,7 +14,7 @@ for v in asan tsan; do
 		local name=$1 expression=$2 expected=$3; shift 3
 		# Not bash: the sanitizer's runtime must be the first library of the program alone.
 		env LD_LIBRARY_PATH="$PWD/build/sim-$v" CUDA_CACHE_PATH="$tmp/cache" JITNESS_OUT="$tmp/$v-$name" \
-			JITNESS_SIM_LAUNCH_NS=2000 ASAN_OPTIONS=detect_leaks=0:exitcode=99 TSAN_OPTIONS=exitcode=99 \
+			JITNESS_SIM_LAUNCH_NS=2000 ASAN_OPTIONS=detect_leaks=0:exitcode=99 TSAN_OPTIONS="exitcode=99 suppressions=$PWD/tests/e2e/tsan.supp" \
 			LD_PRELOAD="$runtime:$PWD/build/$v/libjitness.so" "$@" >"$tmp/out" 2>"$tmp/err"
 		local status=$?
 		[ $status = 0 ] || tail -n 40 "$tmp/err"
