@@ -87,7 +87,8 @@ static int follow(const char *dir, const struct origin_rules *rules, uint64_t in
 				  .tv_nsec = (long)(interval_ms % 1000) * 1000000 };
 	struct sigaction act = { .sa_handler = on_interrupt };
 	struct idmap told = { 0 };
-	bool more = true;
+	/* The last look comes after the end was seen: what was written meanwhile belongs to it. */
+	bool ended = false, more = true;
 	int code = EXIT_OK;
 
 	sigaction(SIGINT, &act, NULL);
@@ -100,12 +101,13 @@ static int follow(const char *dir, const struct origin_rules *rules, uint64_t in
 		code = load(&s, dir, rules);
 		if (code && !s.n)
 			break;
-		more = running(&s) && !interrupted && !ferror(stdout);
+		more = !ended && !interrupted && !ferror(stdout);
+		ended = !running(&s);
 		tell_new(&s, &told, !more);
 		if (!more && isatty(STDOUT_FILENO))
 			timeline_limits(&s);
 		session_release(&s);
-		if (more)
+		if (more && !ended)
 			nanosleep(&pause, NULL); /* a signal cuts it short: then the last look follows */
 	}
 	idmap_release(&told);
