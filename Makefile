@@ -57,19 +57,27 @@ preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c 
 	preload/python_lines.c preload/python_peek.c \
 	preload/compilers.c preload/compiler_calls.c preload/compiler_hooks.c preload/dlsym.c \
 	preload/loaded.c preload/programs.c preload/early.c \
-	preload/children.c \
+	preload/children.c preload/nvtx.c preload/nvtx_names.c preload/nvtx_ranges.c \
 	preload/threads.c preload/process.c preload/hooks.c
 decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c decoder/suggest.c \
 	decoder/mem.c decoder/out.c decoder/print.c decoder/json.c decoder/utf8.c decoder/demangle.c \
+	decoder/stats.c decoder/changepoint.c decoder/coldstart.c \
 	decoder/idmap.c decoder/name_table.c decoder/histogram.c decoder/clock_map.c decoder/join.c \
 	decoder/kernel_table.c decoder/graph_table.c decoder/module_table.c decoder/process_model.c \
-	decoder/stack_table.c decoder/compile_table.c decoder/near_log.c decoder/busy.c \
+	decoder/stack_table.c decoder/compile_table.c decoder/range_table.c decoder/near_log.c decoder/busy.c \
 	decoder/module_how.c decoder/trigger.c decoder/episodes.c decoder/episode_events.c \
 	decoder/episode_group.c decoder/episode_tune.c decoder/episode_children.c decoder/stall.c \
 	decoder/timeline.c decoder/timeline_text.c decoder/timeline_json.c decoder/cmd_timeline.c \
+	decoder/phase_rules.c decoder/pass_marker.c decoder/phase_stats.c decoder/phase_tail.c decoder/phase_findings.c \
+	decoder/phases.c decoder/phase_text.c decoder/phase_json.c decoder/phase_csv.c decoder/cmd_phases.c \
 	decoder/process_end.c decoder/session_files.c decoder/session_model.c decoder/totals.c \
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
 	decoder/child_line.c decoder/children.c decoder/child_export.c \
+	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \
+	decoder/pass_items.c decoder/pass_score.c decoder/pass_boundary.c decoder/pass_spill.c \
+	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_shape.c \
+	decoder/pass_build.c decoder/pass_find.c \
+	decoder/dump_ops.c \
 	decoder/elf_file.c decoder/function_table.c decoder/symbols.c decoder/stack_text.c \
 	decoder/origin.c decoder/origin_table.c decoder/origin_match.c decoder/origin_input.c \
 	decoder/origin_evidence.c decoder/origin_rules.c decoder/report_explain.c \
@@ -86,7 +94,10 @@ unit_src    := tests/unit/unit.c \
 	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_redact.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
 	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
-	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c tests/unit/t_origin.c tests/unit/t_children.c
+	tests/unit/t_stats.c tests/unit/t_changepoint.c \
+	tests/unit/t_op_stream.c tests/unit/t_passes.c \
+	tests/unit/t_phases.c \
+	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c tests/unit/t_origin.c tests/unit/t_children.c tests/unit/t_nvtx_abi.c tests/unit/t_range_table.c
 
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
@@ -190,6 +201,14 @@ bench-stack: $(B)/bench_stack
 $(B)/bench_stack: $(call obj,$(bench_stack_src))
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ $(unwind)/lib/libunwind.a -lzstd -lpthread $(ldflags)
+
+## bench-ops: operations a second of a second pass, and its memory
+.PHONY: bench-ops
+bench-ops: $(B)/bench_ops
+	$(q)$(B)/bench_ops 1000000 && $(B)/bench_ops 10000000
+$(B)/bench_ops: $(call obj,tools/bench/bench_ops.c $(filter-out decoder/main.c,$(trace_src) $(trace_read) $(decoder_src)))
+	$(call say,LD,$@)
+	$(q)$(CC) -o $@ $^ -lzstd -lcjson -lm $(ldflags)
 
 ## fuzz: the reader under libFuzzer for FUZZ_SECONDS (60); needs clang
 FUZZ_SECONDS ?= 60

@@ -8,6 +8,7 @@
 
 #include "decoder/args.h"
 #include "decoder/cmd.h"
+#include "decoder/dump_ops.h"
 #include "decoder/idmap.h"
 #include "decoder/mem.h"
 #include "decoder/name_table.h"
@@ -305,7 +306,7 @@ static int find_kind(unsigned *ret, const char *name)
 int cmd_dump(int argc, char **argv)
 {
 	const char *dir = NULL, *kind = NULL;
-	bool ndjson = false;
+	bool ndjson = false, ops = false;
 	const struct arg table[] = {
 		{ .flag = "ndjson",
 		  .on = &ndjson,
@@ -314,10 +315,13 @@ int cmd_dump(int argc, char **argv)
 		  .value = "NAME",
 		  .text = &kind,
 		  .help = "only records of this kind (kernel, launch, module, ...)" },
+		{ .flag = "ops",
+		  .on = &ops,
+		  .help = "launches with what ran for them, copies and syncs, in the host's order" },
 	};
 	const struct args args = {
 		.command = "dump",
-		.synopsis = "DIR [--ndjson] [--kind NAME]",
+		.synopsis = "DIR [--ndjson] [--kind NAME] [--ops]",
 		.about = "Every record, one line each: seconds since the tracer was loaded, "
 			 "process/thread, kind,\nfields. DIR is a session's directory or a single "
 			 "trace.",
@@ -335,6 +339,11 @@ int cmd_dump(int argc, char **argv)
 
 	if (!args_parse(&args, argc, argv, &dir, &n, &code))
 		return code;
+	if (ops && (ndjson || kind))
+		return say_fail(EXIT_USAGE, "dump", "--ops goes without %s",
+				ndjson ? "--ndjson" : "--kind");
+	if (ops)
+		return dump_ops(dir);
 	if (kind && (code = find_kind(&only, kind)))
 		return code;
 	code = session_files_open(&files, "dump", dir);

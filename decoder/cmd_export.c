@@ -109,6 +109,7 @@ static bool redact_row(struct export *x, uint16_t kind, uint64_t *fields, struct
 		redact_strings(x, b, 1u << 0);
 		return true;
 	case EVENT_COMPILE:
+	case EVENT_RANGE: /* the program's own text stays, but for what may be a path */
 		redact_strings(x, b, 1u << 0 | 1u << 1);
 		return true;
 	case EVENT_NOTE: /* a sentence of the tracer, but it may name a path */

@@ -3,6 +3,7 @@
 #include "decoder/cmd.h"
 #include "decoder/module_how.h"
 #include "decoder/origin_rules.h"
+#include "decoder/phases.h"
 #include "decoder/report.h"
 #include "decoder/report_origin.h"
 #include "decoder/say.h"
@@ -14,7 +15,7 @@
 int cmd_report(int argc, char **argv)
 {
 	const char *dir = NULL, *top_text = NULL, *which = NULL, *rules_file = NULL;
-	bool json = false;
+	bool json = false, no_phases = false;
 	const struct arg table[] = {
 		{ .flag = "json",
 		  .on = &json,
@@ -27,6 +28,9 @@ int cmd_report(int argc, char **argv)
 		  .value = "MODULE",
 		  .text = &which,
 		  .help = "where a module comes from: its id, or a part of a kernel's name" },
+		{ .flag = "no-phases",
+		  .on = &no_phases,
+		  .help = "leave out phases: they need a second reading of the traces" },
 		{ .flag = "origin-rules",
 		  .value = "FILE",
 		  .text = &rules_file,
@@ -34,7 +38,8 @@ int cmd_report(int argc, char **argv)
 	};
 	const struct args args = {
 		.command = "report",
-		.synopsis = "DIR [--json] [--top N] [--explain MODULE] [--origin-rules FILE]",
+		.synopsis = "DIR [--json] [--top N] [--explain MODULE] [--no-phases] "
+			    "[--origin-rules FILE]",
 		.about = "What ran, what was loaded and compiled, and what was lost. DIR is a "
 			 "session's "
 			 "directory\nor a single trace.",
@@ -46,6 +51,7 @@ int cmd_report(int argc, char **argv)
 	};
 	struct origin_rules rules = { 0 };
 	struct session s = { 0 };
+	struct phases phases = { 0 };
 	uint64_t top = TOP_DEFAULT;
 	size_t n;
 	int code;
@@ -66,13 +72,16 @@ int cmd_report(int argc, char **argv)
 	origins_decide(&s, rules_file ? &rules : NULL);
 	module_how_find(&s);
 	episodes_find(&s);
+	if (!no_phases && !which)
+		phases_find(&phases, &s, NULL, !json);
 	if (json || which) {
-		int printed = json ? report_json(&s) : report_explain(&s, which, top);
+		int printed = json ? report_json(&s, &phases) : report_explain(&s, which, top);
 
 		code = printed ? printed : code;
 	} else {
-		report_text(&s, top);
+		report_text(&s, &phases, top);
 	}
+	phases_release(&phases);
 	session_release(&s);
 	origin_rules_release(&rules);
 	return code;

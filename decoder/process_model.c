@@ -5,6 +5,7 @@
 
 #include "decoder/mem.h"
 #include "decoder/name_table.h"
+#include "decoder/pass_find.h"
 #include "trace/encode.h"
 
 #define PROGRESS_ROWS (1u << 20)
@@ -325,6 +326,9 @@ static void fold_section(struct process *p, const struct section *s, struct name
 	case EVENT_CODE:
 		compile_table_fold(&p->compiles, s, names);
 		break;
+	case EVENT_RANGE:
+		range_table_fold(&p->ranges, s, names);
+		break;
 	case EVENT_LOST:
 		fold_lost(p, s);
 		break;
@@ -401,6 +405,7 @@ int process_read(struct process *ret, struct reader *r, const char *file, struct
 		ret->pid = ret->status.pid;
 	stack_table_join(&ret->stacks);
 	compile_table_join(&ret->compiles);
+	range_table_join(&ret->ranges);
 	module_table_join(&ret->modules);
 	near_log_join(&ret->near_log);
 	busy_join(&ret->busy);
@@ -430,9 +435,11 @@ void process_release(struct process *p)
 	module_table_release(&p->modules);
 	stack_table_release(&p->stacks);
 	compile_table_release(&p->compiles);
+	range_table_release(&p->ranges);
 	near_log_release(&p->near_log);
 	busy_release(&p->busy);
 	join_release(&p->join);
+	pass_table_release(&p->passes);
 	*p = (struct process){ 0 };
 }
 

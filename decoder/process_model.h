@@ -19,6 +19,8 @@
 #include "decoder/kernel_table.h"
 #include "decoder/module_table.h"
 #include "decoder/near_log.h"
+#include "decoder/range_table.h"
+#include "decoder/pass.h"
 #include "decoder/stack_table.h"
 #include "decoder/tally.h"
 #include "trace/event.h"
@@ -79,10 +81,12 @@ struct process {
 	struct module_table modules;
 	struct stack_table stacks;
 	struct compile_table compiles;
+	struct range_table ranges; /* NVTX */
 	struct origin_verdict *origins; /* by module; NULL until origins_decide() */
 	struct near_log near_log; /* launches and GPU work near loads and compiles */
 	struct busy busy;         /* when the GPU worked */
 	struct join join;
+	struct pass_table passes; /* empty until passes_find() */
 
 	struct tally kernel, graph_run, launch, memset;
 	struct tally_set memcpy, sync, overhead; /* by copy kind, sync type, overhead kind */

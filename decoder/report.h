@@ -6,15 +6,16 @@
 #include <stddef.h>
 
 struct device_id;
+struct phases;
 struct process;
 struct session;
 
 #define REPORT_SCHEMA "jitness.report.v1"
 
-/* To stdout. An exit code. */
-int report_json(const struct session *s);
+/* To stdout. An exit code. phases: all zeros when they were not looked for. */
+int report_json(const struct session *s, const struct phases *phases);
 /* top: rows of each table. */
-void report_text(const struct session *s, size_t top);
+void report_text(const struct session *s, const struct phases *phases, size_t top);
 /* The tables below the process blocks: kernels, graphs, modules. */
 void report_tables(const struct session *s, size_t top);
 

@@ -6,6 +6,7 @@
 #include "decoder/json.h"
 #include "decoder/mem.h"
 #include "decoder/module_how.h"
+#include "decoder/phases.h"
 #include "decoder/process_model.h"
 #include "decoder/report.h"
 #include "decoder/report_origin.h"
@@ -368,7 +369,7 @@ static void graph_json(cJSON *o, const struct session *s, const struct process *
 	time_member(o, "time_ns", s, p, g->instantiated);
 }
 
-int report_json(const struct session *s)
+int report_json(const struct session *s, const struct phases *phases)
 {
 	struct report_stacks stacks = { .session = s };
 	cJSON *root = cJSON_CreateObject();
@@ -392,6 +393,7 @@ int report_json(const struct session *s)
 			graph_json(json_item(graphs), s, p, &p->graphs.list[k]);
 	}
 	timeline_compiles_json(root, s, &stacks);
+	phases_json_members(root, phases);
 	report_stacks_release(&stacks);
 	return json_print(root);
 }

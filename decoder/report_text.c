@@ -6,6 +6,7 @@
 
 #include "decoder/mem.h"
 #include "decoder/module_how.h"
+#include "decoder/phases.h"
 #include "decoder/print.h"
 #include "decoder/process_model.h"
 #include "decoder/report.h"
@@ -319,13 +320,14 @@ static void process_block(const struct session *s, const struct process *p, stru
 	note_lines(s, p);
 }
 
-void report_text(const struct session *s, size_t top)
+void report_text(const struct session *s, const struct phases *phases, size_t top)
 {
 	struct print_style st = print_style();
 
 	head(s, st);
 	for (size_t i = 0; i < s->n; i++)
 		process_block(s, s->list[i], st);
+	phases_table(phases, top);
 	timeline_table(s, top);
 	report_tables(s, top);
 }

@@ -19,6 +19,7 @@
 #include "preload/children.h"
 #include "preload/compilers.h"
 #include "preload/log.h"
+#include "preload/nvtx.h"
 #include "preload/options.h"
 #include "preload/output.h"
 #include "preload/process.h"
@@ -72,6 +73,7 @@ static void after_fork_child(void)
 	/* A context of the parent is unusable here, and so are its trace and its threads. */
 	if (atomic_load(&state) >= TRACER_ON)
 		atomic_store(&state, TRACER_ENDED);
+	nvtx_forked();
 }
 
 bool tracer_running(void)
@@ -85,6 +87,7 @@ void tracer_finish(enum end_reason reason, int status)
 	int on = TRACER_ON;
 
 	if (tracer_running() && atomic_compare_exchange_strong(&state, &on, TRACER_ENDING)) {
+		nvtx_finish();
 		threads_finish(reason, status);
 		/* After an exec that failed the process goes on, and so does its trace. */
 		on = TRACER_ENDING;
@@ -254,6 +257,8 @@ __attribute__((constructor)) static void tracer_load(void)
 	} else {
 		set_injection();
 		compilers_load(options.dlsym, options.redact);
+		if (options.nvtx)
+			nvtx_load(self_path, options.redact);
 		children_load(options.out, options.redact);
 		atomic_store(&state, TRACER_LOADED);
 	}

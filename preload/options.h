@@ -24,6 +24,7 @@ struct tracer_options {
 	unsigned flush_ms;
 	bool redact;
 	bool dlsym;
+	bool nvtx;
 	enum stack_mode stacks;
 };
 

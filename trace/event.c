@@ -49,6 +49,7 @@ static const struct {
 	F(COMPILE, COMPILER, compiler),
 	F(CODE, COMPILER, compiler),
 	F(CODE, IMAGE, image_kind),
+	F(RANGE, TYPE, range_type),
 #undef F
 };
 

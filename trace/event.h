@@ -266,6 +266,13 @@ enum field_transform {
 	F(k, IMAGE, "image", ENUM, NONE)                                        \
 	F(k, BYTES, "bytes", UINT, NONE)                                        \
 	F(k, HASH, "hash", HEX, NONE)       /* XXH64, as in LOAD and MODULE */
+#define EVENT_RANGE_FIELDS(F, k) /* an NVTX range or mark; blob: message NUL domain */ \
+	F(k, START, "start", TIME, GAP)                                         \
+	F(k, END, "end", TIME, DIFF)        /* 0: it did not end; a mark: start */ \
+	F(k, TYPE, "type", ENUM, NONE)      /* enum range_type */               \
+	F(k, DEPTH, "depth", UINT, NONE)    /* push: ranges of the thread and domain around it */ \
+	F(k, CATEGORY, "category", UINT, NONE)                                  \
+	F(k, PAYLOAD, "payload", UINT, NONE)
 
 /* X(NAME, id, "name", "what the blob is" or NULL) */
 #define EVENT_KINDS(X)                                                         \
@@ -298,7 +305,8 @@ enum field_transform {
 	X(FRAME, 27, "frame", "where")                                          \
 	X(OBJECT, 28, "object", "file")                                         \
 	X(COMPILE, 29, "compile", "program")                                    \
-	X(CODE, 30, "code", NULL)
+	X(CODE, 30, "code", NULL)                                               \
+	X(RANGE, 31, "range", "text")
 
 enum event_kind {
 #define X(NAME, id, text, blob) EVENT_##NAME = (id),
@@ -321,6 +329,7 @@ EVENT_KINDS(X)
 	X(INSTANTIATE, 0, "instantiate") X(UPDATE, 1, "update") X(DESTROY, 2, "destroy") \
 	X(NODE_UPDATE, 3, "node_update") X(CAPTURE, 4, "capture")
 #define FRAME_TYPES(X)    X(NATIVE, 0, "native") X(PYTHON, 1, "python")
+#define RANGE_TYPES(X)    X(PUSH, 0, "push") X(START, 1, "start") X(MARK, 2, "mark")
 #define COMPILERS(X)                                                        \
 	X(UNKNOWN, 0, "unknown") X(NVRTC, 1, "nvrtc") X(NVJITLINK, 2, "nvjitlink") \
 	X(NVVM, 3, "nvvm") X(NVPTX, 4, "nvptxcompiler")
@@ -422,6 +431,7 @@ EVENT_KINDS(X)
 	E(lifetime_op, LIFETIME, LIFETIME_OPS)                               \
 	E(graph_op, GRAPH_OP, GRAPH_OPS)                                     \
 	E(frame_type, FRAME_IS, FRAME_TYPES)                                 \
+	E(range_type, RANGE_IS, RANGE_TYPES)                                 \
 	E(compiler, COMPILER, COMPILERS)                                     \
 	E(image_kind, IMAGE, IMAGE_KINDS)                                    \
 	E(image_source, SOURCE, IMAGE_SOURCES)                               \
@@ -443,6 +453,8 @@ enum lifetime_op { LIFETIME_OPS(X_LIFETIME) };
 enum graph_op { GRAPH_OPS(X_GRAPH_OP) };
 #define X_FRAME_IS(N, v, s) FRAME_IS_##N = (v),
 enum frame_type { FRAME_TYPES(X_FRAME_IS) };
+#define X_RANGE_IS(N, v, s) RANGE_IS_##N = (v),
+enum range_type { RANGE_TYPES(X_RANGE_IS) };
 #define X_COMPILER(N, v, s) COMPILER_##N = (v),
 enum compiler { COMPILERS(X_COMPILER) };
 #define X_IMAGE(N, v, s)    IMAGE_##N = (v),

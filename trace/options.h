@@ -35,6 +35,8 @@
 	X(DLSYM, "dlsym", 0, "JITNESS_DLSYM", BOOL, "1", 0, 1, "0|1",                            \
 	  "also see compiler libraries that are found by dlsym (CuPy, XLA, cuda-python); 0 = "   \
 	  "leave dlsym alone")                                                                   \
+	X(NVTX, "nvtx", 0, "JITNESS_NVTX", BOOL, "1", 0, 1, "0|1",                               \
+	  "record NVTX ranges and marks; 0 = leave NVTX_INJECTION64_PATH alone")                 \
 	X(FLUSH_MS, "flush-ms", 0, "JITNESS_FLUSH_MS", UINT, "200", 20, 60000, "MS",             \
 	  "milliseconds between two flushes of GPU records; what SIGKILL can cost")              \
 	X(CUPTI, "cupti", 0, "JITNESS_CUPTI", PATH, NULL, 0, 0, "PATH",                          \
@@ -49,7 +51,9 @@
 	X(LIB, NULL, 0, "JITNESS_LIB", PATH, NULL, 0, 0, "PATH",                                 \
 	  "libjitness.so for jitness run, when it is not beside the command")                    \
 	X(CHAIN, NULL, 0, "JITNESS_CHAIN", PATH, NULL, 0, 0, "PATH",                             \
-	  "set by the tracer: another tool's CUDA_INJECTION64_PATH, which it starts first")
+	  "set by the tracer: another tool's CUDA_INJECTION64_PATH, which it starts first") \
+	X(NVTX_CHAIN, NULL, 0, "JITNESS_NVTX_CHAIN", PATH, NULL, 0, 0, "PATH",                   \
+	  "set by the tracer: another tool's NVTX_INJECTION64_PATH, which it starts first")
 
 enum option_type {
 	OPTION_STRING,

@@ -4,7 +4,7 @@
 # variable aside.
 . "$(dirname "$0")/lib.sh"
 
-clean_environment() { sed -E '/^(JITNESS_[A-Z_]*|CUDA_INJECTION64_PATH|LD_PRELOAD|_)=/d' "$1"; }
+clean_environment() { sed -E '/^(JITNESS_[A-Z_]*|CUDA_INJECTION64_PATH|NVTX_INJECTION64_PATH|LD_PRELOAD|_)=/d' "$1"; }
 same() { # NAME COMMAND...
 	local name=$1; shift
 	simulated "$@" >"$tmp/a.out" 2>"$tmp/a.err" </dev/null; local a=$?

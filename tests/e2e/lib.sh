@@ -9,7 +9,7 @@ jitness=$PWD/build/release/jitness # the decoder: always the release one
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/jitness-e2e.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 failed=0
-unset JITNESS_OUT JITNESS_LEVEL JITNESS_LOG JITNESS_CUPTI CUDA_INJECTION64_PATH LD_PRELOAD
+unset JITNESS_OUT JITNESS_LEVEL JITNESS_LOG JITNESS_CUPTI CUDA_INJECTION64_PATH NVTX_INJECTION64_PATH LD_PRELOAD
 
 # The simulated device is on the library path of traced programs only.
 simulated() { env LD_LIBRARY_PATH="$sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" CUDA_CACHE_PATH="$tmp/cache" "$@"; }

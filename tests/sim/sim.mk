@@ -14,7 +14,7 @@ sim_driver_src := $(addprefix tests/sim/drv_,state.c api.c device.c context.c st
 	graph_node.c graph_exec.c capture.c procaddr.c error.c report.c absent.c) tests/sim/knobs.c
 sim_cupti_src  := $(addprefix tests/sim/sc_,link.c layout.c buffer.c record.c callback.c \
 	activity.c query.c report.c) tests/sim/knobs.c
-host_names     := launches infer lifetimes modules graphs stress
+host_names     := launches infer lifetimes modules graphs stress nvtx
 sim_compilers  := libnvrtc.so.13 libnvrtc.so.12 libnvJitLink.so.13 libnvvm.so.4
 
 sim.warn := $(warn) -Wno-unused-parameter -Wno-missing-field-initializers
@@ -25,7 +25,8 @@ sim.cflags = $(std) $(inc.tests) $(sim.warn) $(sim.opt) -fPIC -fvisibility=hidde
 .PHONY: sim
 sim: $(SIM)/libcuda.so.1 $(SIM)/libcupti.so.13 $(SIM)/selftest $(SIM)/inject.so \
 	$(host_names:%=$(HOST)/%) $(HOST)/lifetimes-late \
-	$(sim_compilers:%=$(SIM)/%) $(HOST)/nvrtc $(HOST)/nvrtc-linked $(HOST)/libnvrtc_plugin.so
+	$(sim_compilers:%=$(SIM)/%) $(HOST)/nvrtc $(HOST)/nvrtc-linked $(HOST)/libnvrtc_plugin.so \
+	$(HOST)/libnvtx_plugin.so
 
 sim_driver_obj := $(sim_driver_src:%.c=$(SIM)/drv/%.o)
 sim_cupti_obj  := $(sim_cupti_src:%.c=$(SIM)/sc/%.o)
@@ -115,6 +116,12 @@ $(HOST)/libnvrtc_plugin.so: tests/host/nvrtc_plugin.c tests/host/nvrtc.h $(SIM)/
 	$(call say,LD,$@)
 	$(q)mkdir -p $(@D)
 	$(q)$(CC) $(std) $(warn) $(sim.opt) -fPIC -shared $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(SIM) -l:libnvrtc.so.13
+
+# A library with a copy of NVTX of its own.
+$(HOST)/libnvtx_plugin.so: tests/host/nvtx.c
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(std) $(inc.tests) $(warn) $(sim.opt) -DHOST_PLUGIN -fPIC -shared $(CFLAGS) $(LDFLAGS) -o $@ $< -ldl
 
 -include $(sim_driver_obj:.o=.d) $(sim_cupti_obj:.o=.d) $(host_names:%=$(HOST)/%.d) \
 	$(HOST)/lifetimes-late.d $(HOST)/nvrtc.d $(sim_compiler_common:.o=.d) $(SIM)/inject.so.d $(SIM)/selftest.d

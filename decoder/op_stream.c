@@ -1,0 +1,390 @@
+#include "decoder/op_stream.h"
+
+#include "decoder/mem.h"
+#include "decoder/op_captures.h"
+#include "decoder/op_window.h"
+#include "decoder/process_model.h"
+#include "trace/encode.h"
+#include "trace/event.h"
+#include "trace/reader.h"
+
+/*
+ * Whose stream is it? Programs use few streams; one that loses its place to another falls back
+ * to its context, as one that is new does.
+ */
+#define STREAMS  1024u
+#define CONTEXTS 64u
+
+struct op_stream {
+	const struct process *p;
+	struct op_window window;
+	struct op_captures captures;
+	struct op_owner {
+		uint32_t context, stream, tid; /* tid 0: free */
+	} streams[STREAMS], contexts[CONTEXTS];
+	struct idmap launches_of; /* tid -> index in launches */
+	uint64_t *launches;
+	size_t n_threads, threads_cap;
+	uint64_t most;            /* launches of main_tid */
+	uint32_t main_tid;
+	op_fn fn;
+	void *arg;
+	struct op_stream_status status;
+};
+
+static struct op_owner *owner_of_stream(struct op_stream *st, uint32_t context, uint32_t stream)
+{
+	return &st->streams[(stream ^ context * 0x9e3779b1u >> 22) % STREAMS];
+}
+
+static void own(struct op_stream *st, const struct op_entry *e)
+{
+	struct op_owner owner = { e->context, e->stream, e->tid };
+
+	*owner_of_stream(st, e->context, e->stream) = owner;
+	st->contexts[e->context % CONTEXTS] = owner;
+}
+
+static uint32_t thread_of(struct op_stream *st, const struct op_entry *e)
+{
+	const struct op_owner *s = owner_of_stream(st, e->context, e->stream);
+	const struct op_owner *c = &st->contexts[e->context % CONTEXTS];
+
+	if (s->tid && s->context == e->context && s->stream == e->stream)
+		return s->tid;
+	return c->tid && c->context == e->context ? c->tid : st->main_tid;
+}
+
+/* --- from entries to operations */
+
+/* What the replay did not tell itself. */
+static uint32_t graph_kernels(const struct process *p, uint32_t graph)
+{
+	uint32_t i = idmap_get(&p->graphs.by_id, graph);
+
+	return i == IDMAP_NONE ? 0 : (uint32_t)p->graphs.list[i].kernel_nodes;
+}
+
+/* false: there is no operation in it. */
+static bool launch_op(struct op_stream *st, const struct op_entry *e, struct op *op)
+{
+	const bool graph = e->kind == OP_GRAPH || e->flags & (OP_HAS_NODES | OP_HAS_RUN);
+
+	if (!(e->flags & OP_HAS_LAUNCH)) {
+		st->status.orphans++;
+		return false;
+	}
+	op->kind = graph ? OP_GRAPH : OP_KERNEL;
+	op->host_start = e->host_start;
+	op->host_end = e->host_end;
+	op->tid = e->tid;
+	if (!(e->flags & OP_HAS_GPU)) {
+		op->symbol = OP_SYMBOL_NONE;
+		op->captured = op_captures_cover(&st->captures, e->tid, e->host_start);
+		st->status.captured += op->captured;
+		st->status.unmatched += !op->captured;
+		return true;
+	}
+	own(st, e);
+	op->symbol = e->symbol;
+	op->grid = e->grid;
+	op->block = e->block;
+	if (!graph)
+		return true;
+	op->block = 0;
+	if (!(e->flags & (OP_HAS_NODES | OP_HAS_RUN))) {
+		op->symbol = OP_SYMBOL_NONE; /* a kernel's name, and we do not know of which node */
+		op->grid = 0;
+	} else if (!op->grid) {
+		op->grid = graph_kernels(st->p, op->symbol);
+	}
+	return true;
+}
+
+static bool give(void *arg, const struct op_entry *e)
+{
+	struct op_stream *st = arg;
+	struct op op = {
+		.corr = e->corr - OP_ID_BASE,
+		.gpu_start = e->gpu_start,
+		.gpu_end = e->gpu_end,
+		.kind = e->kind,
+		.context = e->context,
+		.stream = e->stream,
+	};
+
+	switch ((enum op_kind)e->kind) {
+	case OP_KERNEL:
+	case OP_GRAPH:
+		if (!launch_op(st, e, &op))
+			return true;
+		break;
+	case OP_MEMCPY:
+	case OP_MEMSET:
+		op.tid = thread_of(st, e);
+		op.symbol = e->symbol;
+		op.bytes = e->host_start;
+		break;
+	case OP_SYNC:
+		op.tid = thread_of(st, e);
+		op.symbol = e->symbol;
+		op.host_start = e->host_start;
+		op.host_end = e->host_end;
+		break;
+	}
+	st->status.ops++;
+	return st->fn(st->arg, &op);
+}
+
+/* --- from rows to entries */
+
+/* 0: the row has none that CUPTI can have given. */
+static uint64_t id_of(struct op_stream *st, uint64_t corr)
+{
+	if (corr && corr <= UINT32_MAX)
+		return op_window_id(&st->window, (uint32_t)corr);
+	st->status.unplaced++;
+	return 0;
+}
+
+static struct op_entry *join(struct op_stream *st, uint64_t corr)
+{
+	uint64_t id = id_of(st, corr);
+
+	return id ? op_window_join(&st->window, id) : NULL;
+}
+
+static struct op_entry *add(struct op_stream *st, uint64_t corr, enum op_kind kind)
+{
+	uint64_t id = id_of(st, corr);
+	struct op_entry *e = NULL;
+
+	if (id)
+		e = op_window_add(&st->window, id,
+				  kind == OP_SYNC ? OP_RANK_SYNC : OP_RANK_COPY);
+	if (e)
+		e->kind = kind;
+	return e;
+}
+
+static void widen(struct op_entry *e, uint64_t start, uint64_t end)
+{
+	e->flags |= OP_HAS_GPU;
+	if (start && (!e->gpu_start || start < e->gpu_start))
+		e->gpu_start = start;
+	if (end > e->gpu_end)
+		e->gpu_end = end;
+}
+
+static void count_launches(struct op_stream *st, uint32_t tid, uint32_t rows)
+{
+	uint32_t i = idmap_get(&st->launches_of, tid);
+
+	if (i == IDMAP_NONE) {
+		MEM_MORE(st->launches, st->n_threads, st->threads_cap);
+		i = (uint32_t)st->n_threads++;
+		idmap_put(&st->launches_of, tid, i);
+	}
+	st->launches[i] += rows;
+	if (st->launches[i] > st->most) {
+		st->most = st->launches[i];
+		st->main_tid = tid;
+	}
+}
+
+static void fold_launches(struct op_stream *st, const struct section *s)
+{
+	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
+	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->col[LAUNCH_API];
+	const uint64_t *result = s->col[LAUNCH_RESULT];
+
+	count_launches(st, s->tid, s->rows);
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct op_entry *e;
+
+		if (result[i] || !(e = join(st, corr[i])))
+			continue;
+		/* Two calls of one launch share its id: the outer one counts. */
+		if (!(e->flags & OP_HAS_LAUNCH) || start[i] < e->host_start)
+			e->host_start = start[i];
+		if (end[i] > e->host_end)
+			e->host_end = end[i];
+		e->tid = s->tid;
+		e->kind = api[i] == API_CU_GRAPH_LAUNCH ? OP_GRAPH : OP_KERNEL;
+		e->flags |= OP_HAS_LAUNCH;
+	}
+}
+
+static uint32_t saturate(uint64_t a, uint64_t b, uint64_t c, uint32_t max)
+{
+	unsigned __int128 n = (unsigned __int128)a * b;
+
+	if (n > max || (n *= c) > max)
+		return max;
+	return (uint32_t)n;
+}
+
+/* One record of many for a replay. */
+static void fold_node(struct op_entry *e, const struct section *s, uint32_t i, unsigned graph,
+		      unsigned context, unsigned stream)
+{
+	if (!(e->flags & OP_HAS_GPU)) {
+		e->context = (uint32_t)s->col[context][i];
+		e->stream = (uint32_t)s->col[stream][i];
+	}
+	if (!(e->flags & (OP_HAS_NODES | OP_HAS_RUN))) {
+		e->symbol = (uint32_t)s->col[graph][i];
+		e->grid = 0;
+	}
+	e->flags |= OP_HAS_NODES;
+	widen(e, s->col[0][i], s->col[1][i]); /* start and end, in all kinds */
+}
+
+static void fold_kernels(struct op_stream *st, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct op_entry *e = join(st, s->col[KERNEL_CORR][i]);
+
+		if (!e)
+			continue;
+		if (s->col[KERNEL_NODE][i]) {
+			fold_node(e, s, i, KERNEL_GRAPH, KERNEL_CONTEXT, KERNEL_STREAM);
+			e->grid++;
+			continue;
+		}
+		/* More for one call (several devices at once) lengthen it. */
+		if (!(e->flags & OP_HAS_GPU)) {
+			e->context = (uint32_t)s->col[KERNEL_CONTEXT][i];
+			e->stream = (uint32_t)s->col[KERNEL_STREAM][i];
+			e->symbol = idmap_get(&st->p->strings, s->col[KERNEL_NAME][i]);
+			e->grid = saturate(s->col[KERNEL_GRID_X][i], s->col[KERNEL_GRID_Y][i],
+					   s->col[KERNEL_GRID_Z][i], UINT32_MAX);
+			e->block = (uint16_t)saturate(s->col[KERNEL_BLOCK_X][i],
+						      s->col[KERNEL_BLOCK_Y][i],
+						      s->col[KERNEL_BLOCK_Z][i], UINT16_MAX);
+		}
+		widen(e, s->col[KERNEL_START][i], s->col[KERNEL_END][i]);
+	}
+}
+
+static void fold_graph_runs(struct op_stream *st, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct op_entry *e = join(st, s->col[GRAPH_RUN_CORR][i]);
+
+		if (!e)
+			continue;
+		e->context = (uint32_t)s->col[GRAPH_RUN_CONTEXT][i];
+		e->stream = (uint32_t)s->col[GRAPH_RUN_STREAM][i];
+		e->symbol = (uint32_t)s->col[GRAPH_RUN_GRAPH][i];
+		e->flags |= OP_HAS_RUN;
+		widen(e, s->col[GRAPH_RUN_START][i], s->col[GRAPH_RUN_END][i]);
+	}
+}
+
+static void fold_memcpys(struct op_stream *st, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		const bool node = s->col[MEMCPY_NODE][i] != 0;
+		uint64_t corr = s->col[MEMCPY_CORR][i];
+		struct op_entry *e = node ? join(st, corr) : add(st, corr, OP_MEMCPY);
+
+		if (e && node) {
+			fold_node(e, s, i, MEMCPY_GRAPH, MEMCPY_CONTEXT, MEMCPY_STREAM);
+		} else if (e) {
+			e->symbol = (uint32_t)s->col[MEMCPY_COPY_KIND][i];
+			e->context = (uint32_t)s->col[MEMCPY_CONTEXT][i];
+			e->stream = (uint32_t)s->col[MEMCPY_STREAM][i];
+			e->host_start = s->col[MEMCPY_BYTES][i];
+			widen(e, s->col[MEMCPY_START][i], s->col[MEMCPY_END][i]);
+		}
+	}
+}
+
+static void fold_memsets(struct op_stream *st, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		const bool node = s->col[MEMSET_NODE][i] != 0;
+		uint64_t corr = s->col[MEMSET_CORR][i];
+		struct op_entry *e = node ? join(st, corr) : add(st, corr, OP_MEMSET);
+
+		if (e && node) {
+			fold_node(e, s, i, MEMSET_GRAPH, MEMSET_CONTEXT, MEMSET_STREAM);
+		} else if (e) {
+			e->context = (uint32_t)s->col[MEMSET_CONTEXT][i];
+			e->stream = (uint32_t)s->col[MEMSET_STREAM][i];
+			e->host_start = s->col[MEMSET_BYTES][i];
+			widen(e, s->col[MEMSET_START][i], s->col[MEMSET_END][i]);
+		}
+	}
+}
+
+static void fold_syncs(struct op_stream *st, const struct section *s)
+{
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct op_entry *e = add(st, s->col[SYNC_CORR][i], OP_SYNC);
+
+		if (!e)
+			continue;
+		e->symbol = (uint32_t)s->col[SYNC_TYPE][i];
+		e->context = (uint32_t)s->col[SYNC_CONTEXT][i];
+		e->stream = (uint32_t)s->col[SYNC_STREAM][i];
+		e->host_start = s->col[SYNC_START][i];
+		e->host_end = s->col[SYNC_END][i];
+	}
+}
+
+static void fold(struct op_stream *st, const struct section *s)
+{
+	switch (s->kind) {
+	case EVENT_LAUNCH:
+		fold_launches(st, s);
+		break;
+	case EVENT_KERNEL:
+		fold_kernels(st, s);
+		break;
+	case EVENT_GRAPH_RUN:
+		fold_graph_runs(st, s);
+		break;
+	case EVENT_MEMCPY:
+		fold_memcpys(st, s);
+		break;
+	case EVENT_MEMSET:
+		fold_memsets(st, s);
+		break;
+	case EVENT_SYNC:
+		fold_syncs(st, s);
+		break;
+	default:
+		break;
+	}
+}
+
+int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg,
+		  struct op_stream_status *ret)
+{
+	struct op_stream *st;
+	struct section s;
+	int err = 0;
+
+	*ret = (struct op_stream_status){ 0 };
+	if (!p->launch.count)
+		return 0;
+	st = mem_zalloc(1, sizeof(*st));
+	st->p = p;
+	st->fn = fn;
+	st->arg = arg;
+	op_captures_init(&st->captures, p);
+	op_window_init(&st->window, give, st);
+	while (!st->window.stopped && (err = reader_next(r, &s)) == 1)
+		fold(st, &s);
+	op_window_drain(&st->window);
+	*ret = st->status;
+	ret->late = st->window.late;
+	op_window_release(&st->window);
+	op_captures_release(&st->captures);
+	idmap_release(&st->launches_of);
+	free(st->launches);
+	free(st);
+	return err < 0 ? err : 0;
+}

@@ -1,0 +1,79 @@
+/*
+ * pass_boundary: where one pass ends and the next begins, as a rule that a reader of the stream can apply
+ * to one position at a time. Chosen for each thread from its items; pass_find.h says how.
+ */
+#ifndef JITNESS_DECODER_PASS_BOUNDARY_H
+#define JITNESS_DECODER_PASS_BOUNDARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/pass_items.h"
+
+/* What a candidate rule makes of the items. */
+struct pass_score {
+	size_t cuts;       /* passes are one fewer, or as many */
+	double median;     /* items in a pass */
+	double cover;      /* kernels of passes, those of replays too / all */
+	double recurring;  /* of these, in passes whose kind recurs */
+	double at_wait;    /* cuts at which the host waited / cuts */
+	double waits_used; /* waits that are cuts / waits */
+	double gap;        /* log2: time before a cut against time before another item */
+	double growth;     /* neighbours of one kind: more blocks from one to the next, -1..1 */
+	double repeats;    /* items / distinct ones, in a pass */
+	double uniform;    /* passes that begin, or end, with the commonest symbol */
+	double in_a_row;   /* neighbours that are of one kind / neighbours */
+	bool replays;      /* a rule of replays: no part of one can be a pass */
+	bool inside;       /* a part of a pass: one more of it each n times, with more in it */
+	bool composite;    /* several passes in one: a finer rule says */
+	bool scraps;       /* much of what it cuts is next to nothing */
+	bool loose;        /* cuts at points of the program that have nothing in common */
+	double total;
+};
+
+enum { CUT_LEFT = 1, CUT_RIGHT = 2 };
+
+struct pass_rule {
+	uint8_t *mark;    /* by symbol: CUT_LEFT: a pass may end with it, CUT_RIGHT: begin */
+	uint32_t n_marks;
+	bool wait;        /* only where the host waited */
+	uint32_t gap_ns;  /* only after a pause of this */
+	struct pass_score score;
+	const char *why_none; /* static; NULL: there is a rule */
+};
+
+/* *ret must be released. */
+void pass_rule_choose(struct pass_rule *ret, const struct pass_item *items, size_t n,
+		      uint32_t symbols);
+void pass_rule_release(struct pass_rule *r);
+
+/* Does a pass begin with this item? left: the symbol before. */
+static inline bool pass_rule_cuts(const struct pass_rule *r, uint32_t left,
+				  const struct pass_item *i)
+{
+	if (r->wait && !(i->flags & ITEM_WAIT))
+		return false;
+	if (i->gap_ns < r->gap_ns)
+		return false;
+	return (left < r->n_marks && r->mark[left] & CUT_LEFT) ||
+	       (i->sym < r->n_marks && r->mark[i->sym] & CUT_RIGHT);
+}
+
+/* Which symbols a pass has, symbols modulo 512: equal sets are one kind. */
+struct pass_set {
+	uint64_t bits[8];
+};
+static inline void pass_set_add(struct pass_set *s, uint32_t sym)
+{
+	s->bits[sym >> 6 & 7] |= 1ull << (sym & 63);
+}
+uint64_t pass_set_hash(const struct pass_set *s);
+unsigned pass_set_count(const struct pass_set *s);
+/* Symbols in both. */
+unsigned pass_set_common(const struct pass_set *a, const struct pass_set *b);
+
+/* Scores a rule over the items (pass_score.c). */
+struct pass_score pass_score_of(const struct pass_rule *r, const struct pass_item *items, size_t n);
+
+#endif

@@ -1,0 +1,391 @@
+#include "decoder/pass_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "decoder/mem.h"
+#include "decoder/pass.h"
+#include "decoder/pass_boundary.h"
+#include "decoder/pass_cut.h"
+#include "decoder/pass_find.h"
+#include "decoder/pass_items.h"
+#include "decoder/pass_label.h"
+#include "decoder/pass_shape.h"
+#include "decoder/pass_spill.h"
+#include "trace/event.h"
+
+#define PASSES_MIN  3u     /* of a thread: fewer are no repetition */
+#define EMPTIES_CACHE (4u << 20) /* bytes set at once */
+#define AFTER_TRIAL_NS 50000000u
+#define THREADS_JOINED 16u /* looked at for working for each other */
+#define AT_ONCE_NS  1000000u /* what a thread does between two passes when it goes on at once: at most, */
+#define AT_ONCE_MIN_NS 600000u /* and this much for short ones */
+
+struct building {
+	const struct pass_source *src;
+	struct pass_symbols symbols;
+	uint8_t *flags;        /* enum pass_name_flag, by symbol */
+	size_t flags_cap, n_flags;
+	struct pass_thread_items threads[PASS_THREADS_MAX];
+	size_t n_threads;
+	struct idmap by_tid;
+	uint64_t stride;       /* of the windows of the sample */
+	struct pass_rule rules[PASS_THREADS_MAX];
+	struct pass_cut *cut;
+	uint64_t too_many_threads;
+};
+
+static bool has(const char *name, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcasestr(name, *words))
+			return true;
+	return false;
+}
+
+/* Names vote, they never decide. */
+static uint8_t name_flags(const char *name)
+{
+	static const char *const one_row[] = { "gemv", "splitkv", "split_kv", "mul_mat_vec",
+					       "mmha", "decode", NULL };
+	static const char *const training[] = { "backward", "adam", "_bwd",
+						"nll_loss_forward", NULL };
+
+	return (uint8_t)((has(name, one_row) ? NAME_ONE_ROW : 0) |
+			 (has(name, training) ? NAME_TRAINING : 0));
+}
+
+static uint32_t symbol_of(struct building *b, const struct op *op)
+{
+	uint32_t sym = pass_symbol(&b->symbols, b->src->p, op);
+
+	while (b->n_flags <= sym) {
+		MEM_MORE(b->flags, b->n_flags, b->flags_cap);
+		b->flags[b->n_flags++] = 0;
+		if (b->n_flags == sym + 1 && op->kind == OP_KERNEL && b->src->name &&
+		    op->symbol != OP_SYMBOL_NONE) {
+			const char *name = b->src->name(b->src->arg, op->symbol);
+
+			if (name)
+				b->flags[sym] = name_flags(name);
+		}
+	}
+	return sym;
+}
+
+static struct pass_mask *mask_at(const struct pass_source *src, uint64_t t)
+{
+	size_t lo = 0, hi = src->n_masks;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (src->masks[mid].end < t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < src->n_masks && src->masks[lo].start <= t ? &src->masks[lo] : NULL;
+}
+
+/* --- first reading: a sample of each thread's string */
+
+static struct pass_thread_items *thread_of(struct building *b, uint32_t tid)
+{
+	uint32_t i = idmap_get(&b->by_tid, tid);
+
+	if (i == IDMAP_NONE) {
+		if (b->n_threads == PASS_THREADS_MAX)
+			return NULL;
+		i = (uint32_t)b->n_threads++;
+		idmap_put(&b->by_tid, tid, i);
+		b->threads[i].tid = tid;
+	}
+	return &b->threads[i];
+}
+
+static bool learn(void *arg, const struct op *op)
+{
+	struct building *b = arg;
+	struct pass_thread_items *t;
+	struct pass_item item;
+
+	if ((op->kind == OP_MEMSET && op->bytes >= EMPTIES_CACHE) ||
+	    (op->kind == OP_SYNC && op->symbol == SYNC_OF_EVENT)) {
+		const uint64_t at = op->host_start ? op->host_start : op->gpu_start;
+		struct pass_mask *m = mask_at(b->src, at);
+
+		if (m && at > m->tried)
+			m->tried = at;
+	}
+	if (!pass_op_is_item(op) && (!pass_op_is_wait(op) || op->captured))
+		return true;
+	if (mask_at(b->src, op->host_start))
+		return true;
+	t = thread_of(b, op->tid);
+	if (!t) {
+		b->too_many_threads++;
+		return true;
+	}
+	if (!pass_step(&t->cursor, op, pass_op_is_item(op) ? symbol_of(b, op) : 0, &item))
+		return true;
+	t->ops++;
+	if (t->ops / PASS_WINDOW % b->stride)
+		return true;
+	if (t->n && t->last_kept + 1 != t->ops)
+		item.flags |= ITEM_BREAK;
+	t->last_kept = t->ops;
+	MEM_MORE(t->list, t->n, t->cap);
+	t->list[t->n++] = item;
+	return true;
+}
+
+/* --- second reading */
+
+static bool cut(void *arg, const struct op *op)
+{
+	struct building *b = arg;
+	uint32_t sym = pass_op_is_item(op) ? symbol_of(b, op) : 0;
+
+	pass_cut_op(b->cut, op, sym, sym < b->n_flags ? b->flags[sym] : 0,
+		    mask_at(b->src, op->host_start ? op->host_start : op->gpu_start) != NULL);
+	return true;
+}
+
+/* --- what the passes are */
+
+/* A pass begins where the one before ended when the host went on at once, or had gone on already. */
+static void set_walls(const struct pass_seq *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct pass_found *f = seq_at(s, i);
+		struct pass *p = &f->pass;
+		uint64_t own = p->end > p->host_start ? p->end - p->host_start : 0, wall, limit;
+		uint64_t before = f->quiet_until;
+
+		if (i && seq_at(s, i - 1)->pass.end > before)
+			before = seq_at(s, i - 1)->pass.end;
+		limit = own / 4 < AT_ONCE_NS ? own / 4 : AT_ONCE_NS;
+		if (limit < AT_ONCE_MIN_NS)
+			limit = AT_ONCE_MIN_NS;
+		p->wall_start = p->host_start;
+		if (before && before < p->end && before + limit >= p->host_start)
+			p->wall_start = before;
+		wall = p->end > p->wall_start ? p->end - p->wall_start : 0;
+		p->host_gap_ns = wall > p->host_gap_ns ? wall - p->host_gap_ns : 0;
+	}
+}
+
+static void seq_of(struct pass_seq *s, struct pass_found *list, size_t n, uint32_t tid,
+		   uint32_t *order)
+{
+	*s = (struct pass_seq){ .list = list, .order = order };
+	for (size_t i = 0; i < n; i++)
+		if (list[i].pass.tid == tid && !list[i].dropped)
+			s->order[s->n++] = (uint32_t)i;
+}
+
+static void label_thread(struct pass_found *list, size_t n, uint32_t tid,
+			 uint32_t *order)
+{
+	struct pass_seq s;
+	struct pass_classes *classes = mem_zalloc(1, sizeof(*classes));
+
+	seq_of(&s, list, n, tid, order);
+	pass_classes_find(classes, &s);
+	if (s.n < PASSES_MIN) {
+		for (size_t i = 0; i < s.n; i++)
+			seq_at(&s, i)->dropped = true;
+	} else {
+		set_walls(&s);
+		pass_labels_find(classes, &s);
+	}
+	free(classes);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct pass *x = a, *y = b;
+
+	if (x->host_start != y->host_start)
+		return x->host_start < y->host_start ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* In place: a list as long as the trace's passes has no second copy in memory. */
+static void sort(struct pass *list, size_t n)
+{
+	bool sorted = true;
+
+	for (size_t i = 1; i < n && sorted; i++)
+		sorted = by_start(&list[i - 1], &list[i]) <= 0;
+	if (sorted)
+		return;
+	for (size_t gap = n / 2; gap; gap /= 2)
+		for (size_t i = gap; i < n; i++) {
+			struct pass x = list[i];
+			size_t k = i;
+
+			for (; k >= gap && by_start(&list[k - gap], &x) > 0; k -= gap)
+				list[k] = list[k - gap];
+			list[k] = x;
+		}
+}
+
+/*
+ * A thread that launches for another: the backward pass of a training step runs in a thread of its own,
+ * while the one that asked for it waits. All its passes lie inside passes of that thread.
+ */
+static bool works_for(const struct pass_seq *a, const struct pass_seq *b)
+{
+	size_t inside = 0, waited = 0, k = 0;
+
+	if (!a->n || !b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct pass_found *f = seq_at(a, i);
+
+		waited += f->waited;
+		while (k < b->n && seq_at(b, k)->pass.end < f->pass.host_start)
+			k++;
+		inside += k < b->n && seq_at(b, k)->pass.host_start <= f->pass.host_start &&
+			  f->host_end <= seq_at(b, k)->pass.end;
+	}
+	return inside * 10 >= a->n * 9 && waited * 10 <= a->n;
+}
+
+static void give_to(const struct pass_seq *a, const struct pass_seq *b)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		struct pass_found *f = seq_at(a, i), *g;
+
+		f->dropped = true;
+		while (k < b->n && seq_at(b, k)->pass.end < f->pass.host_start)
+			k++;
+		if (k == b->n)
+			continue;
+		g = seq_at(b, k);
+		g->training |= f->training;
+		g->items += f->items;
+		g->inner += f->inner;
+		g->blocks += f->blocks;
+		g->pass.kernels += f->pass.kernels;
+		g->pass.graph_launches += f->pass.graph_launches;
+		g->pass.copies += f->pass.copies;
+		g->pass.busy_ns += f->pass.busy_ns;
+	}
+}
+
+/* Threads with rules only; few programs have more than a handful. */
+static void join_threads(struct building *b, struct pass_found *list, size_t n)
+{
+	SCOPED_FREE uint32_t *x = mem_zalloc(n + 1, sizeof(*x));
+	SCOPED_FREE uint32_t *y = mem_zalloc(n + 1, sizeof(*y));
+
+	for (size_t i = 0; i < b->n_threads && i < THREADS_JOINED; i++)
+		for (size_t k = 0; k < b->n_threads && k < THREADS_JOINED; k++) {
+			struct pass_seq from, to;
+
+			if (i == k || b->rules[i].why_none || b->rules[k].why_none)
+				continue;
+			seq_of(&from, list, n, b->threads[i].tid, x);
+			seq_of(&to, list, n, b->threads[k].tid, y);
+			if (works_for(&from, &to)) {
+				give_to(&from, &to);
+				break;
+			}
+		}
+}
+
+static void finish(struct building *b, struct pass_table *ret, struct pass_spill *found)
+{
+	struct pass_found *list = found->list;
+	struct pass_spill out = { .size = sizeof(struct pass) };
+	SCOPED_FREE uint32_t *order = mem_zalloc(found->n + 1, sizeof(*order));
+
+	join_threads(b, list, found->n);
+	for (size_t t = 0; t < b->n_threads; t++)
+		if (!b->rules[t].why_none)
+			label_thread(list, found->n, b->threads[t].tid, order);
+	pass_shapes_find(ret, list, found->n);
+	for (size_t i = 0; i < found->n; i++) {
+		if (list[i].dropped) {
+			ret->ops_outside += list[i].items + list[i].pass.copies;
+			continue;
+		}
+		*(struct pass *)spill_more(&out) = list[i].pass;
+	}
+	ret->n = out.n;
+	ret->list = spill_take(&out, &ret->mapped);
+	sort(ret->list, ret->n);
+}
+
+/* An episode lasts until its last module is loaded; candidates were tried only until then. */
+static void shrink_masks(const struct pass_source *src)
+{
+	for (size_t i = 0; i < src->n_masks; i++) {
+		struct pass_mask *m = &src->masks[i];
+
+		if (m->tried && m->tried + AFTER_TRIAL_NS < m->end)
+			m->end = m->tried + AFTER_TRIAL_NS;
+	}
+}
+
+static void choose(struct building *b, struct pass_table *ret)
+{
+	for (size_t t = 0; t < b->n_threads; t++) {
+		pass_rule_choose(&b->rules[t], b->threads[t].list, b->threads[t].n,
+				 b->symbols.n);
+		free(b->threads[t].list);
+		b->threads[t].list = NULL;
+		if (!b->rules[t].why_none)
+			pass_cut_rule(b->cut, b->threads[t].tid, &b->rules[t]);
+		else if (!ret->why_none)
+			ret->why_none = b->rules[t].why_none;
+	}
+}
+
+void passes_build(struct pass_table *ret, const struct pass_source *src)
+{
+	struct building *b = mem_zalloc(1, sizeof(*b));
+	struct pass_spill found = { .size = sizeof(struct pass_found) };
+
+	*ret = (struct pass_table){ 0 };
+	b->src = src;
+	b->stride = 1 + src->expected / PASS_ITEMS_MAX;
+	b->cut = pass_cut_new(&found);
+	if (!src->run(src->arg, learn, b)) {
+		ret->why_none = "the trace could not be read a second time";
+	} else {
+		choose(b, ret);
+		shrink_masks(src);
+		if (!src->run(src->arg, cut, b))
+			ret->why_none = "the trace could not be read a third time";
+	}
+	pass_cut_end(b->cut, &ret->ops, &ret->ops_outside);
+	finish(b, ret, &found);
+	if (ret->n)
+		ret->why_none = NULL;
+	else if (!ret->why_none)
+		ret->why_none = b->n_threads ? "nothing repeats in what its threads launch" :
+					       "it launched nothing on a GPU";
+	for (size_t t = 0; t < b->n_threads; t++) {
+		free(b->threads[t].list);
+		pass_rule_release(&b->rules[t]);
+	}
+	spill_release(&found);
+	idmap_release(&b->symbols.by_key);
+	idmap_release(&b->by_tid);
+	free(b->flags);
+	free(b);
+}
+
+void pass_table_release(struct pass_table *t)
+{
+	spill_free(t->list, t->mapped);
+	free(t->shapes);
+	*t = (struct pass_table){ 0 };
+}

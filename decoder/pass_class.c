@@ -1,0 +1,115 @@
+#include "decoder/pass_label.h"
+
+#include <string.h>
+
+static bool near(uint32_t a, uint32_t b, unsigned percent)
+{
+	return a * 100ull >= b * (100ull - percent) && b * 100ull >= a * (100ull - percent);
+}
+
+/*
+ * Steps grow slowly, so the neighbour counts as well as the first of the class; a prompt whose kernels have
+ * the names of a step's has more blocks.
+ */
+static bool near_blocks(uint64_t a, uint64_t b)
+{
+	return a * 10 <= b * 13 + 40 && b * 10 <= a * 13 + 40;
+}
+
+static bool alike(const struct pass_class *c, uint64_t blocks, const struct pass_found *f,
+		  unsigned count)
+{
+	const unsigned rep = pass_set_count(&c->set);
+	const unsigned most = rep > count ? rep : count;
+
+	const unsigned common = pass_set_common(&c->set, &f->set);
+	/* How many experts were hit changes the number of kernels, but not which they are. */
+	const unsigned percent = common == most ? 15 : 3;
+
+	return near(c->items, f->items, percent) && near(c->inner, f->inner, percent) &&
+	       near_blocks(blocks, f->blocks) && common * 100 >= most * 85;
+}
+
+/* Classes that are full: what does not fit goes to the last one. */
+static uint32_t class_of(struct pass_classes *c, const struct pass_found *f,
+			 const struct pass_found *before)
+{
+	const unsigned count = pass_set_count(&f->set);
+
+	if (before && alike(&c->list[before->cls], before->blocks, f, count))
+		return before->cls;
+	for (uint32_t i = 0; i < c->n; i++)
+		if (alike(&c->list[i], c->list[i].blocks, f, count))
+			return i;
+	if (c->n == PASS_CLASSES_MAX)
+		return c->n - 1;
+	c->list[c->n] = (struct pass_class){
+		.set = f->set,
+		.items = f->items,
+		.inner = f->inner,
+		.blocks = f->blocks,
+		.begin = f->begin,
+		.end_sym = f->end_sym,
+	};
+	return c->n++;
+}
+
+/* Something that ran once: a pass when much of it runs in passes that recur, else set-up. */
+static bool stranger(const struct pass_classes *c, const struct pass_found *f,
+		     const struct pass_set *known, uint32_t smallest, uint32_t usual, size_t n)
+{
+	const unsigned count = pass_set_count(&f->set);
+
+	/* Next to nothing beside a pass: numbers drawn, a buffer filled, a token chosen. */
+	if (f->inner * 100ull < usual * 15ull && c->list[f->cls].count * 5ull <= n)
+		return true;
+	if (c->list[f->cls].count > 1)
+		return false;
+	if (f->items * 10ull < smallest * 3ull)
+		return true;
+	if (pass_set_common(&f->set, known) * 10 >= count * 4)
+		return false;
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->list[i].count > 1 &&
+		    (c->list[i].begin == f->begin || c->list[i].end_sym == f->end_sym))
+			return false;
+	return true;
+}
+
+void pass_classes_find(struct pass_classes *ret, struct pass_seq *s)
+{
+	struct pass_set known = { { 0 } };
+	uint32_t smallest = UINT32_MAX, usual = 0;
+	uint64_t most = 0;
+	size_t kept = 0;
+
+	*ret = (struct pass_classes){ .n = 0 };
+	for (size_t i = 0; i < s->n; i++) {
+		struct pass_found *f = seq_at(s, i);
+
+		f->cls = class_of(ret, f, i ? seq_at(s, i - 1) : NULL);
+		ret->list[f->cls].count++;
+	}
+	for (uint32_t i = 0; i < ret->n; i++) {
+		if (ret->list[i].count < 2)
+			continue;
+		for (int k = 0; k < 8; k++)
+			known.bits[k] |= ret->list[i].set.bits[k];
+		if ((uint64_t)ret->list[i].count * ret->list[i].inner > most) {
+			most = (uint64_t)ret->list[i].count * ret->list[i].inner;
+			usual = ret->list[i].inner;
+		}
+		if (ret->list[i].items < smallest)
+			smallest = ret->list[i].items;
+	}
+	if (smallest == UINT32_MAX)
+		smallest = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		struct pass_found *f = seq_at(s, i);
+
+		f->dropped = stranger(ret, f, &known, smallest, usual, s->n);
+		if (!f->dropped)
+			s->order[kept++] = s->order[i];
+	}
+	s->n = kept;
+}

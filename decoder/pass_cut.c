@@ -1,0 +1,370 @@
+#include "decoder/pass_cut.h"
+
+#include <string.h>
+
+#include "decoder/mem.h"
+#include "trace/event.h"
+
+#define BURSTS_MAX  4096u
+#define TOKEN_BYTES 4096u /* a token for each of many sequences */
+#define REPLAY_APART_NS 100000u
+#define MASK_APART_NS 500000000u
+#define COPY_AHEAD_NS 2000000u
+
+struct burst {
+	struct pass_found f;
+	uint64_t host_end, wait_end; /* of the last launch; of the wait after it, 0: none */
+	uint64_t cover_end, cover;   /* time in which its GPU work ran or was waited for */
+	uint64_t ops;
+	uint64_t before; /* end of what the thread did before it */
+};
+
+struct cut_thread {
+	uint32_t tid;
+	const struct pass_rule *rule;
+	struct pass_cursor cursor;
+	struct burst *list;
+	size_t n, cap;
+	uint64_t pause_inside, pause_ahead; /* of segments that have something small before the pass */
+	bool begun;       /* a cut lies before list[0] */
+	uint32_t in_copies, copies;
+	uint64_t copied_from; /* a copy that nobody waited for: the pass has begun with it; or 0 */
+	uint64_t active;  /* end of the last copy or wait that no work followed yet */
+	uint64_t masked_from, masked_until, masked_ops; /* since the last pass; 0: nothing */
+};
+
+struct pass_cut {
+	struct pass_spill *found;
+	struct cut_thread threads[PASS_THREADS_MAX];
+	size_t n;
+	struct idmap by_tid;
+	uint64_t ops, inside;
+};
+
+struct pass_cut *pass_cut_new(struct pass_spill *found)
+{
+	struct pass_cut *c = mem_zalloc(1, sizeof(*c));
+
+	c->found = found;
+	return c;
+}
+
+static struct cut_thread *thread_of(struct pass_cut *c, uint32_t tid)
+{
+	uint32_t i = idmap_get(&c->by_tid, tid);
+
+	return i == IDMAP_NONE ? NULL : &c->threads[i];
+}
+
+void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r)
+{
+	if (c->n == PASS_THREADS_MAX)
+		return;
+	idmap_put(&c->by_tid, tid, (uint32_t)c->n);
+	c->threads[c->n++] = (struct cut_thread){ .tid = tid, .rule = r };
+}
+
+static void cover(struct burst *b, uint64_t start, uint64_t end)
+{
+	if (b->cover_end > start)
+		start = b->cover_end;
+	if (end <= start)
+		return;
+	b->cover += end - start;
+	b->cover_end = end;
+}
+
+/* Operations come in launch order, on one stream mostly in the order of the GPU too. */
+static void gpu_work(struct burst *b, uint64_t start, uint64_t end)
+{
+	struct pass *p = &b->f.pass;
+
+	if (!start || end < start)
+		return;
+	if (!p->gpu_start || start < p->gpu_start)
+		p->gpu_start = start;
+	if (end > p->gpu_end) {
+		p->busy_ns += end - (start > p->gpu_end ? start : p->gpu_end);
+		p->gpu_end = end;
+	}
+	cover(b, start, end);
+}
+
+static void burst_merge(struct burst *a, const struct burst *b)
+{
+	struct pass *p = &a->f.pass;
+	const struct pass *q = &b->f.pass;
+
+	p->kernels += q->kernels;
+	p->graph_launches += q->graph_launches;
+	p->copies += q->copies;
+	p->busy_ns += q->busy_ns;
+	if (q->gpu_start && (!p->gpu_start || q->gpu_start < p->gpu_start))
+		p->gpu_start = q->gpu_start;
+	if (q->gpu_end > p->gpu_end)
+		p->gpu_end = q->gpu_end;
+	for (int i = 0; i < 8; i++)
+		a->f.set.bits[i] |= b->f.set.bits[i];
+	a->f.blocks += b->f.blocks;
+	a->f.items += b->f.items;
+	a->f.inner += b->f.inner;
+	a->f.one_row += b->f.one_row;
+	a->f.token = b->f.token;
+	a->f.training |= b->f.training;
+	a->f.end_sym = b->f.end_sym;
+	if (b->host_end > a->host_end)
+		a->host_end = b->host_end;
+	a->wait_end = b->wait_end;
+	a->cover += b->cover;
+	a->cover_end = b->cover_end;
+	a->ops += b->ops;
+}
+
+/* End of what the host did or waited for in a burst. */
+static uint64_t burst_end(const struct burst *b)
+{
+	uint64_t end = b->wait_end;
+
+	if (b->host_end > end)
+		end = b->host_end;
+	return end;
+}
+
+static void emit(struct pass_cut *c, struct cut_thread *t, const struct burst *b, uint64_t before,
+		 uint16_t copied, bool edge)
+{
+	struct pass_found *f;
+	struct pass *p;
+
+	f = spill_more(c->found);
+	*f = b->f;
+	p = &f->pass;
+	p->tid = t->tid;
+	f->edge = edge;
+	f->waited = b->wait_end != 0;
+	f->host_end = b->host_end;
+	f->in_copies = copied;
+	f->quiet_until = before;
+	p->end = burst_end(b);
+	if (!f->waited && p->gpu_end > p->end)
+		p->end = p->gpu_end;
+	p->queue_ns = p->gpu_start > p->host_start ? p->gpu_start - p->host_start : 0;
+	p->host_gap_ns = b->cover; /* until the wall is known */
+	c->inside += b->ops;
+}
+
+/* Where the thread's first pass begins is not known: the last burst that begins as passes do. */
+static size_t first_of_head(const struct cut_thread *t)
+{
+	for (size_t i = t->n; i-- > 0;)
+		if (t->list[i].f.begin < t->rule->n_marks &&
+		    t->rule->mark[t->list[i].f.begin] & CUT_RIGHT)
+			return i;
+	return t->n - 1;
+}
+
+/* GPU time, and its kernels where that is not known. */
+static uint64_t burst_work(const struct burst *b)
+{
+	return b->f.pass.busy_ns + b->f.inner;
+}
+
+static uint64_t pause_before(const struct burst *b)
+{
+	const uint64_t start = b->f.pass.host_start;
+
+	return b->before && start > b->before ? start - b->before : 0;
+}
+
+static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
+{
+	size_t first = 0, end = t->n, big = 0;
+	uint64_t work = 0, before;
+	uint16_t copied = 0;
+	struct burst all;
+
+	if (!t->n)
+		return;
+	if (!t->begun)
+		first = first_of_head(t);
+	big = first;
+	for (size_t i = first; i < end; i++) {
+		work += burst_work(&t->list[i]);
+		if (burst_work(&t->list[i]) > burst_work(&t->list[big]))
+			big = i;
+	}
+	if (burst_work(&t->list[big]) * 10 >= work * 6) {
+		/* Before it: only when the longer pause lies between, as a rule of this thread. */
+		if (big > first) {
+			t->pause_inside += pause_before(&t->list[big]);
+			t->pause_ahead += pause_before(&t->list[first]);
+			if (t->pause_inside > t->pause_ahead)
+				first = big;
+		}
+		end = big + 1;
+	}
+	before = t->list[first].before;
+	all = t->list[first];
+	for (size_t i = first + 1; i < end; i++)
+		burst_merge(&all, &t->list[i]);
+	for (size_t i = 0; i < end; i++)
+		copied = (uint16_t)(copied + t->list[i].f.in_copies);
+	emit(c, t, &all, before, copied, !t->begun || last);
+	t->n = 0;
+}
+
+/*
+ * A replay after a pause may be the pass, and what came before it preparation; so may be what comes after
+ * one when the host has seen its end.
+ */
+static bool apart(const struct burst *b, const struct op *op, uint32_t pause)
+{
+	if (pause < REPLAY_APART_NS)
+		return false;
+	if (op->kind == OP_GRAPH)
+		return !b->f.pass.graph_launches;
+	return b->f.replay_last && op->host_start > b->f.pass.gpu_end;
+}
+
+static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32_t sym,
+			       uint32_t pause)
+{
+	struct burst *b = t->n ? &t->list[t->n - 1] : NULL;
+
+	if (b && !b->wait_end && !apart(b, op, pause))
+		return b;
+	if (t->n == BURSTS_MAX) { /* a segment without end: its beginning is one burst */
+		burst_merge(&t->list[0], &t->list[1]);
+		memmove(&t->list[1], &t->list[2], (t->n - 2) * sizeof(*t->list));
+		t->n--;
+	}
+	MEM_MORE(t->list, t->n, t->cap);
+	b = &t->list[t->n++];
+	*b = (struct burst){ .f = { .begin = sym, .in_copies = (uint16_t)t->in_copies } };
+	b->f.pass.host_start = op->host_start;
+	if (t->masked_ops && t->masked_from < op->host_start &&
+	    op->host_start < t->masked_until + MASK_APART_NS)
+		b->f.pass.host_start = t->masked_from;
+	else if (t->copied_from && t->copied_from < op->host_start &&
+		 op->host_start < t->copied_from + COPY_AHEAD_NS)
+		b->f.pass.host_start = t->copied_from;
+	t->copied_from = 0;
+	b->before = t->active;
+	b->f.pass.context = op->context;
+	b->f.pass.copies = t->copies;
+	b->ops = t->copies;
+	t->in_copies = t->copies = 0;
+	return b;
+}
+
+static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op *op, uint32_t sym,
+		      unsigned flags)
+{
+	const uint32_t left = t->cursor.left;
+	struct pass_item item;
+	struct burst *b;
+
+	pass_step(&t->cursor, op, sym, &item);
+	if (left && pass_rule_cuts(t->rule, left - 1, &item)) {
+		close_segment(c, t, false);
+		t->begun = true;
+	}
+	b = burst_for(t, op, sym, item.gap_ns);
+	b->ops += t->masked_ops;
+	t->masked_ops = 0;
+	pass_set_add(&b->f.set, sym);
+	b->f.items++;
+	b->f.inner += op->kind == OP_GRAPH ? op->grid : 1;
+	b->f.blocks += op->grid;
+	b->f.end_sym = sym;
+	b->f.one_row += flags & NAME_ONE_ROW ? 1 : 0;
+	b->f.training |= (flags & NAME_TRAINING) != 0;
+	b->f.token = false;
+	b->f.replay_last = op->kind == OP_GRAPH;
+	b->f.pass.kernels += op->kind == OP_KERNEL;
+	b->f.pass.graph_launches += op->kind == OP_GRAPH;
+	b->ops++;
+	if (op->host_end > b->host_end)
+		b->host_end = op->host_end;
+	if (op->host_end > t->active)
+		t->active = op->host_end;
+	gpu_work(b, op->gpu_start, op->gpu_end);
+}
+
+/* Copies and sets before the first launch after a wait belong to what comes. */
+static void take_copy(struct cut_thread *t, const struct op *op)
+{
+	struct burst *b = t->n ? &t->list[t->n - 1] : NULL;
+	const bool in = op->kind == OP_MEMCPY && op->symbol == COPY_HTOD;
+	const bool out = op->kind == OP_MEMCPY && op->symbol == COPY_DTOH;
+
+	if (in || ((!b || b->wait_end) && !out)) {
+		t->in_copies += in;
+		t->copies++;
+		if (!t->copied_from)
+			t->copied_from = op->gpu_start;
+		return;
+	}
+	if (!b)
+		return;
+	b->f.pass.copies++;
+	b->ops++;
+	if (out)
+		b->f.token = op->bytes <= TOKEN_BYTES;
+	if (!b->wait_end)
+		gpu_work(b, op->gpu_start, op->gpu_end);
+}
+
+void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned name_flags,
+		 bool masked)
+{
+	struct cut_thread *t = thread_of(c, op->tid);
+	struct burst *b;
+
+	c->ops++;
+	if (!t || op->captured)
+		return;
+	if (masked) {
+		const uint64_t at = op->host_start ? op->host_start : op->gpu_start;
+
+		/* Another act of compiling: the one before was of something else. */
+		if (!t->masked_ops++ || at > t->masked_until + MASK_APART_NS)
+			t->masked_from = at;
+		t->masked_until = at;
+		return;
+	}
+	if (pass_op_is_item(op)) {
+		take_item(c, t, op, sym, name_flags);
+		return;
+	}
+	if (!pass_op_is_wait(op)) {
+		if (op->kind != OP_SYNC)
+			take_copy(t, op);
+		return;
+	}
+	pass_step(&t->cursor, op, 0, NULL);
+	if (op->host_end > t->active)
+		t->active = op->host_end;
+	t->copied_from = 0;
+	if (!t->n)
+		return;
+	b = &t->list[t->n - 1];
+	if (!b->wait_end)
+		cover(b, op->host_start, op->host_end);
+	/* A second wait with no work between them counts when it follows at once. */
+	if (!b->wait_end || op->host_start < b->wait_end + 50000)
+		b->wait_end = op->host_end > b->wait_end ? op->host_end : b->wait_end;
+	b->ops++;
+}
+
+void pass_cut_end(struct pass_cut *c, uint64_t *ret_ops, uint64_t *ret_outside)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		close_segment(c, &c->threads[i], true);
+		free(c->threads[i].list);
+	}
+	*ret_ops = c->ops;
+	*ret_outside = c->ops > c->inside ? c->ops - c->inside : 0;
+	idmap_release(&c->by_tid);
+	free(c);
+}

@@ -1,0 +1,57 @@
+/*
+ * pass_cut: cuts the stream of operations into passes by the rules of its threads. Between two cuts
+ * the operations form bursts, each ended by a wait; when one of them is nearly all of it, the pass is
+ * that burst and the rest (choosing a token, bookkeeping) lies between the passes.
+ */
+#ifndef JITNESS_DECODER_PASS_CUT_H
+#define JITNESS_DECODER_PASS_CUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/pass.h"
+#include "decoder/pass_boundary.h"
+#include "decoder/pass_items.h"
+#include "decoder/pass_spill.h"
+
+/* What a kernel's name says; by symbol. */
+enum pass_name_flag {
+	NAME_ONE_ROW = 1, /* made for few rows, or for a query of one token */
+	NAME_TRAINING = 2,
+};
+
+/* A pass as it was cut, with what its label is found from. */
+struct pass_found {
+	struct pass pass;
+	struct pass_set set;
+	uint64_t blocks;       /* of its kernels; replays: their kernels */
+	uint32_t items;        /* kernels and replays */
+	uint32_t inner;        /* kernels, those of replays too */
+	uint32_t begin, end_sym;
+	uint32_t one_row;      /* kernels with NAME_ONE_ROW */
+	uint16_t in_copies;    /* host to device, just before it */
+	bool token;            /* a few bytes came back at its end */
+	bool training, waited;
+	bool replay_last;      /* ended with a replay */
+	bool edge;             /* the first or last of its thread: cut at one side only */
+	bool dropped;          /* not a pass: nothing like it elsewhere */
+	uint32_t cls;          /* passes alike, of its thread (pass_class.c) */
+	uint64_t host_end;     /* of its last launch */
+	uint64_t quiet_until;  /* end of what the thread did before it */
+};
+
+struct pass_cut;
+
+/* rules and name_flags are borrowed. found: size of struct pass_found. */
+struct pass_cut *pass_cut_new(struct pass_spill *found);
+/* The rule of a thread; threads without one have no passes. */
+void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r);
+/* sym: of items only. */
+/* masked: something was compiled or tried out: part of a pass, but no pass begins or ends in it. */
+void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned name_flags,
+		 bool masked);
+/* Closes what is open. *ret_ops: operations; *ret_outside: those in no pass. */
+void pass_cut_end(struct pass_cut *c, uint64_t *ret_ops, uint64_t *ret_outside);
+
+#endif

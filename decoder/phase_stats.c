@@ -1,0 +1,271 @@
+#include "decoder/phase_stats.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "decoder/mem.h"
+#include "decoder/process_model.h"
+#include "decoder/session_model.h"
+#include "decoder/stats.h"
+
+#define LEVEL 0.95 /* of all intervals */
+
+const char *pass_label_name(unsigned label)
+{
+	static const char *const names[] = {
+#define X(N, s) s,
+		PASS_LABELS(X)
+#undef X
+	};
+
+	return label < PASS_LABEL_COUNT ? names[label] : "?";
+}
+
+const char *pass_vote_name(unsigned vote)
+{
+	static const char *const names[] = {
+#define X(N, s) s,
+		PASS_VOTES(X)
+#undef X
+	};
+
+	return vote < VOTE_COUNT ? names[vote] : "?";
+}
+
+const char *phase_shape_name(const struct phase_row *r)
+{
+	const struct pass_table *t = &r->p->passes;
+
+	return r->shape < t->n_shapes ? t->shapes[r->shape].name : "?";
+}
+
+/* --- rows */
+
+static uint64_t key_of(size_t process, unsigned label, uint32_t shape)
+{
+	return (uint64_t)process << 40 | (uint64_t)label << 32 | shape;
+}
+
+static int row_order(const void *a, const void *b)
+{
+	const struct phase_row *x = a, *y = b;
+	uint64_t i = key_of(x->process, x->label, x->shape), k = key_of(y->process, y->label, y->shape);
+
+	return i < k ? -1 : i > k;
+}
+
+static struct phase_row *row_for(struct phase_table *t, const struct session *s, size_t process,
+				 const struct pass *x)
+{
+	uint64_t key = key_of(process, x->label, x->shape);
+	uint32_t at = idmap_get(&t->by_key, key);
+
+	if (at != IDMAP_NONE)
+		return &t->list[at];
+	MEM_MORE(t->list, t->n, t->cap);
+	t->list[t->n] = (struct phase_row){ .process = process,
+					    .p = s->list[process],
+					    .label = x->label,
+					    .shape = x->shape };
+	idmap_put(&t->by_key, key, (uint32_t)t->n);
+	return &t->list[t->n++];
+}
+
+/* Two turns over the passes: how many each row has, then which. */
+static void fill(struct phase_table *t, const struct session *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->list[i]->passes.n; k++)
+			row_for(t, s, i, &s->list[i]->passes.list[k])->passes++;
+	if (t->n)
+		qsort(t->list, t->n, sizeof(*t->list), row_order);
+	for (size_t i = 0; i < t->n; i++) {
+		struct phase_row *r = &t->list[i];
+
+		idmap_put(&t->by_key, key_of(r->process, r->label, r->shape), (uint32_t)i);
+		r->list = mem_zalloc(r->passes, sizeof(*r->list));
+		r->passes = 0;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->list[i]->passes.n; k++) {
+			struct phase_row *r = row_for(t, s, i, &s->list[i]->passes.list[k]);
+
+			r->list[r->passes++] = (uint32_t)k;
+		}
+}
+
+/* --- figures */
+
+static void quantile(struct phase_quantile *ret, const double *sorted, size_t n, double q)
+{
+	struct stats_ranks ranks = stats_quantile_ranks(n, q, LEVEL);
+
+	ret->value = stats_quantile(sorted, n, q, STATS_LINEAR);
+	ret->lo_known = ranks.lo > 0;
+	ret->hi_known = ranks.hi > 0;
+	ret->lo = ranks.lo ? sorted[ranks.lo - 1] : 0;
+	ret->hi = ranks.hi ? sorted[ranks.hi - 1] : 0;
+}
+
+/* Medians of what else there is of the same passes. x: room for n values. */
+static void medians(struct phase_row *r, double *x)
+{
+	double *const to[] = { &r->busy, &r->gap, &r->queue, &r->ops, &r->kernels };
+
+	for (unsigned m = 0; m < sizeof(to) / sizeof(*to); m++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < r->passes; i++) {
+			const struct pass *p = &r->p->passes.list[r->list[i]];
+			uint64_t v[] = { p->busy_ns, p->host_gap_ns, p->queue_ns, pass_ops(p),
+					 p->kernels };
+
+			if (r->all_warmup || !p->warmup)
+				x[n++] = (double)v[m];
+		}
+		*to[m] = stats_median(x, n);
+	}
+}
+
+static void figures(struct phase_row *r)
+{
+	SCOPED_FREE double *x = mem_zalloc(r->passes, sizeof(*x));
+	struct stats_moments moments;
+	uint64_t confidence = 0;
+	int64_t vote[VOTE_COUNT] = { 0 };
+
+	for (size_t i = 0; i < r->passes; i++) {
+		const struct pass *p = &r->p->passes.list[r->list[i]];
+
+		r->warmup += p->warmup;
+		r->total += (double)pass_wall(p);
+		confidence += p->confidence;
+		for (unsigned v = 0; v < VOTE_COUNT; v++)
+			vote[v] += p->vote[v];
+	}
+	r->mean_all = r->total / (double)r->passes;
+	r->confidence = (unsigned)(confidence / r->passes);
+	for (unsigned v = 0; v < VOTE_COUNT; v++)
+		r->vote[v] = (int)(vote[v] / (int64_t)r->passes);
+	r->all_warmup = r->warmup == r->passes;
+	r->n = r->all_warmup ? r->passes : r->passes - r->warmup;
+	r->sorted = mem_zalloc(r->n, sizeof(*r->sorted));
+	for (size_t i = 0, n = 0; i < r->passes; i++) {
+		const struct pass *p = &r->p->passes.list[r->list[i]];
+
+		if (r->all_warmup || !p->warmup)
+			r->sorted[n++] = (double)pass_wall(p);
+	}
+	stats_moments(&moments, r->sorted, r->n);
+	r->mean = moments.mean;
+	r->max = moments.max;
+	stats_sort(r->sorted, r->n);
+	quantile(&r->p50, r->sorted, r->n, 0.50);
+	quantile(&r->p95, r->sorted, r->n, 0.95);
+	quantile(&r->p99, r->sorted, r->n, 0.99);
+	medians(r, x);
+}
+
+void phase_table_init(struct phase_table *ret, const struct session *s)
+{
+	*ret = (struct phase_table){ 0 };
+	fill(ret, s);
+	for (size_t i = 0; i < ret->n; i++)
+		figures(&ret->list[i]);
+}
+
+void phase_table_release(struct phase_table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free(t->list[i].list);
+		free(t->list[i].sorted);
+	}
+	free(t->list);
+	idmap_release(&t->by_key);
+	*t = (struct phase_table){ 0 };
+}
+
+const struct phase_row *phase_row_of(const struct phase_table *t, size_t process,
+				     const struct pass *pass)
+{
+	uint32_t at = idmap_get(&t->by_key, key_of(process, pass->label, pass->shape));
+
+	return at == IDMAP_NONE ? NULL : &t->list[at];
+}
+
+/* --- texts */
+
+const char *phase_ms(char ret[32], double ns)
+{
+	double v = ns / 1e6;
+	int places = v >= 99.95 ? 0 : v >= 9.995 ? 1 : v >= 0.9995 ? 2 : v >= 0.09995 ? 3 : 4;
+
+	snprintf(ret, 32, "%.*f", places, v);
+	return ret;
+}
+
+void phase_quantile_text(char ret[PHASE_TEXT], const char *name, const struct phase_quantile *q)
+{
+	char v[32], lo[32], hi[32];
+
+	if (q->lo_known && q->hi_known)
+		snprintf(ret, PHASE_TEXT, "%s %s [%s, %s]", name, phase_ms(v, q->value),
+			 phase_ms(lo, q->lo), phase_ms(hi, q->hi));
+	else if (q->lo_known)
+		snprintf(ret, PHASE_TEXT, "%s >= %s (n too small for an upper bound)", name,
+			 phase_ms(lo, q->lo));
+	else if (q->hi_known)
+		snprintf(ret, PHASE_TEXT, "%s <= %s (n too small for a lower bound)", name,
+			 phase_ms(hi, q->hi));
+	else
+		snprintf(ret, PHASE_TEXT, "%s unknown (n too small for bounds)", name);
+}
+
+/* --- mixtures */
+
+static int median_order(const void *a, const void *b)
+{
+	const struct phase_row *x = *(const struct phase_row *const *)a;
+	const struct phase_row *y = *(const struct phase_row *const *)b;
+
+	return x->p50.value < y->p50.value ? -1 : x->p50.value > y->p50.value;
+}
+
+/* The widest place, by ratio, that parts the shapes with nothing in between. */
+static void find_gap(struct phase_mixture *m, const struct phase_table *t)
+{
+	const struct phase_row **by = mem_zalloc(m->n, sizeof(*by));
+	double below = 0, best = 1;
+
+	for (size_t i = 0; i < m->n; i++)
+		by[i] = &t->list[m->first + i];
+	qsort(by, m->n, sizeof(*by), median_order);
+	for (size_t i = 1; i < m->n; i++) {
+		double above = INFINITY;
+
+		below = fmax(below, by[i - 1]->max);
+		for (size_t k = i; k < m->n && above > below; k++)
+			above = fmin(above, by[k]->sorted[0]);
+		if (below > 0 && above / below > best) {
+			best = above / below;
+			m->gap = true;
+			m->gap_lo = below;
+			m->gap_hi = above;
+		}
+	}
+	free(by);
+}
+
+void phase_mixture_of(struct phase_mixture *ret, const struct phase_table *t, size_t first)
+{
+	*ret = (struct phase_mixture){ .first = first };
+	for (size_t i = first; i < t->n && t->list[i].process == t->list[first].process &&
+			       t->list[i].label == t->list[first].label; i++) {
+		ret->n++;
+		ret->passes += t->list[i].passes;
+		ret->total += t->list[i].total;
+	}
+	if (ret->n > 1)
+		find_gap(ret, t);
+}

@@ -1,0 +1,284 @@
+#include "preload/nvtx_names.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "preload/nvtx_abi.h"
+#include "trace/hash.h"
+#include "trace/redact.h"
+
+#define MAP_SLOTS 16384 /* of both tables together, at most a third full but for reused handles */
+#define MAP_PROBE 128
+
+enum domain_state { DOMAIN_FREE, DOMAIN_LIVE, DOMAIN_DEAD };
+
+/* An entry's address is its handle. 0: the default domain; the last: all that are too many. */
+static struct domain {
+	_Atomic uint32_t state;
+	char name[NVTX_TEXT_MAX];
+} domains[NVTX_DOMAINS_MAX + 1];
+static _Atomic uint32_t n_domains = 1;
+
+/* The last: all that are too many. */
+static struct string {
+	_Atomic uint32_t ready;
+	char text[NVTX_TEXT_MAX];
+} strings[NVTX_STRINGS_MAX + 1];
+static _Atomic uint32_t n_strings;
+
+/* Keys: another tool's handles, hashes of our own strings. A key stays; its value may change. */
+struct map_slot {
+	_Atomic uint64_t key;   /* 0: free */
+	_Atomic uint32_t value; /* index + 1; 0: not there yet */
+};
+static struct map_slot domain_map[MAP_SLOTS], string_map[MAP_SLOTS];
+
+static bool redacting;
+
+void nvtx_names_load(bool redact)
+{
+	redacting = redact;
+}
+
+/* The slot of a key, taken for it when `add`; NULL: none. */
+static struct map_slot *map_slot(struct map_slot *map, uint64_t key, bool add)
+{
+	uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 40);
+
+	for (uint32_t n = 0; n < MAP_PROBE; n++) {
+		struct map_slot *slot = &map[(at + n) % MAP_SLOTS];
+		uint64_t is = atomic_load_explicit(&slot->key, memory_order_acquire);
+
+		if (!is && !add)
+			return NULL;
+		if (!is && atomic_compare_exchange_strong(&slot->key, &is, key))
+			return slot;
+		if (is == key)
+			return slot;
+	}
+	return NULL;
+}
+
+static uint32_t map_value(struct map_slot *map, uint64_t key)
+{
+	const struct map_slot *slot = map_slot(map, key, false);
+
+	return slot ? atomic_load_explicit(&slot->value, memory_order_acquire) : 0;
+}
+
+/* Not in the middle of a character. */
+static size_t cut(const char *text, size_t n)
+{
+	size_t i = n;
+
+	while (i && n - i < 4 && ((unsigned char)text[i] & 0xc0) == 0x80)
+		i--;
+	return ((unsigned char)text[i] & 0xc0) == 0x80 ? n : i;
+}
+
+static size_t shareable(char out[NVTX_TEXT_MAX], size_t n)
+{
+	char raw[NVTX_TEXT_MAX];
+
+	if (!redacting || !memchr(out, '/', n))
+		return n;
+	memcpy(raw, out, n);
+	return redact_path(out, NVTX_TEXT_MAX, raw, n);
+}
+
+size_t nvtx_text(char out[NVTX_TEXT_MAX], const char *text)
+{
+	size_t n = text ? strnlen(text, NVTX_TEXT_MAX) : 0;
+
+	if (n == NVTX_TEXT_MAX)
+		n = cut(text, NVTX_TEXT_MAX - 1);
+	if (n)
+		memcpy(out, text, n);
+	out[n] = '\0';
+	return shareable(out, n);
+}
+
+static size_t put_utf8(char *out, uint32_t c)
+{
+	if (c >= 0x110000 || (c >= 0xd800 && c < 0xe000))
+		c = 0xfffd;
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+size_t nvtx_text_wide(char out[NVTX_TEXT_MAX], const wchar_t *text)
+{
+	size_t n = 0;
+
+	for (; text && *text; text++) {
+		char one[4];
+		size_t len = put_utf8(one, (uint32_t)*text);
+
+		if (n + len >= NVTX_TEXT_MAX)
+			break;
+		memcpy(out + n, one, len);
+		n += len;
+	}
+	out[n] = '\0';
+	return shareable(out, n);
+}
+
+bool nvtx_string_ours(void *handle)
+{
+	return (uintptr_t)handle - (uintptr_t)strings < sizeof(strings);
+}
+
+static const char *string_of(void *handle)
+{
+	uint64_t at = (uintptr_t)handle - (uintptr_t)strings;
+	uint32_t i;
+
+	if (!handle)
+		return "";
+	if (at < sizeof(strings) && at % sizeof(strings[0]) == 0)
+		i = (uint32_t)(at / sizeof(strings[0]));
+	else
+		i = map_value(string_map, (uintptr_t)handle) - 1;
+	return i < NVTX_STRINGS_MAX &&
+			       atomic_load_explicit(&strings[i].ready, memory_order_acquire)
+		       ? strings[i].text
+		       : "(unknown string)";
+}
+
+size_t nvtx_text_of(char out[NVTX_TEXT_MAX], const struct nvtx_attributes *a)
+{
+	size_t n;
+
+	out[0] = '\0';
+	if (a->size < sizeof(*a)) /* the message is its last member */
+		return 0;
+	switch (a->message_type) {
+	case NVTX_TEXT_ASCII:
+		return nvtx_text(out, a->message.ascii);
+	case NVTX_TEXT_UNICODE:
+		return nvtx_text_wide(out, a->message.unicode);
+	case NVTX_TEXT_REGISTERED: /* redacted when it was registered */
+		n = strlen(string_of(a->message.registered));
+		memcpy(out, string_of(a->message.registered), n + 1);
+		return n;
+	default:
+		return 0;
+	}
+}
+
+static unsigned domain_index(void *handle)
+{
+	uint64_t at = (uintptr_t)handle - (uintptr_t)domains;
+
+	return at < sizeof(domains) && at % sizeof(domains[0]) == 0
+		       ? (unsigned)(at / sizeof(domains[0]))
+		       : 0;
+}
+
+unsigned nvtx_domain_of(void *handle)
+{
+	unsigned own = domain_index(handle);
+	uint32_t value;
+
+	if (own || !handle)
+		return own;
+	value = map_value(domain_map, (uintptr_t)handle);
+	return value ? value - 1 : 0;
+}
+
+bool nvtx_domain_ours(void *handle)
+{
+	return domain_index(handle) != 0;
+}
+
+static unsigned domain_take(const char *name)
+{
+	uint32_t n = atomic_load(&n_domains), dead;
+
+	for (uint32_t i = 1; i < n && i < NVTX_DOMAINS_MAX; i++) {
+		dead = DOMAIN_DEAD;
+		if (atomic_load(&domains[i].state) == DOMAIN_DEAD && !strcmp(domains[i].name, name) &&
+		    atomic_compare_exchange_strong(&domains[i].state, &dead, DOMAIN_LIVE))
+			return i;
+	}
+	while (n < NVTX_DOMAINS_MAX)
+		if (atomic_compare_exchange_weak(&n_domains, &n, n + 1)) {
+			strcpy(domains[n].name, name);
+			atomic_store(&domains[n].state, DOMAIN_LIVE);
+			return n;
+		}
+	return NVTX_DOMAINS_MAX;
+}
+
+void *nvtx_domain_put(const char *name, void *theirs)
+{
+	unsigned i = domain_take(name);
+	struct map_slot *slot;
+
+	if (!theirs)
+		return &domains[i];
+	slot = map_slot(domain_map, (uintptr_t)theirs, true);
+	if (slot)
+		atomic_store_explicit(&slot->value, i + 1, memory_order_release);
+	return theirs;
+}
+
+void nvtx_domain_drop(void *handle)
+{
+	unsigned i = nvtx_domain_of(handle);
+	uint32_t live = DOMAIN_LIVE;
+
+	if (i && i < NVTX_DOMAINS_MAX)
+		atomic_compare_exchange_strong(&domains[i].state, &live, DOMAIN_DEAD);
+}
+
+const char *nvtx_domain_name(unsigned domain)
+{
+	return domain == NVTX_DOMAINS_MAX ? "(more domains)" : domains[domain].name;
+}
+
+static uint32_t string_take(const char *text)
+{
+	uint32_t n = atomic_load(&n_strings);
+
+	while (n < NVTX_STRINGS_MAX)
+		if (atomic_compare_exchange_weak(&n_strings, &n, n + 1)) {
+			strcpy(strings[n].text, text);
+			atomic_store_explicit(&strings[n].ready, 1, memory_order_release);
+			break;
+		}
+	return n;
+}
+
+/* Registering the same text again is common, and gives the same handle. */
+void *nvtx_string_put(const char *text, void *theirs)
+{
+	uint64_t key = theirs ? (uintptr_t)theirs : hash64(text, strlen(text)) | 1;
+	struct map_slot *slot = map_slot(string_map, key, true);
+	uint32_t i = (slot ? atomic_load(&slot->value) : 0) - 1;
+
+	if (i >= NVTX_STRINGS_MAX || strcmp(strings[i].text, text)) {
+		i = slot ? string_take(text) : NVTX_STRINGS_MAX;
+		if (slot)
+			atomic_store_explicit(&slot->value, i + 1, memory_order_release);
+	}
+	return theirs ? theirs : &strings[i];
+}

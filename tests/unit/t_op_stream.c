@@ -1,0 +1,492 @@
+/* decoder/op_stream: rows of a trace, however late and of whatever thread, as operations in order. */
+#include "decoder/op_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "decoder/cmd.h"
+#include "decoder/mem.h"
+#include "decoder/name_table.h"
+#include "decoder/op_window.h"
+#include "decoder/process_model.h"
+#include "decoder/session_model.h"
+#include "decoder/session_ops.h"
+#include "tests/unit/trace_kit.h"
+#include "tests/unit/unit.h"
+#include "trace/event.h"
+#include "trace/writer.h"
+
+/* --- a trace, and what comes out of it */
+
+static struct writer *w;
+static int dir;
+static struct process p;
+static struct names names;
+static struct op *ops; /* the first OPS_KEPT */
+static size_t n_ops, stop_at;
+static uint64_t last_corr;
+static struct op_stream_status status;
+
+#define OPS_KEPT 64
+
+static void begin(void)
+{
+	dir = kit_dir();
+	CHECK(!writer_open(&w, dir, "o.jnt", 7, 1000, 0));
+}
+
+static void row(uint32_t tid, enum event_kind kind, const uint64_t *f)
+{
+	CHECK(!writer_add(w, tid, kind, f, event_type_of(kind)->n_fields, NULL, 0));
+}
+
+static void string(uint64_t id, const char *text)
+{
+	CHECK(!writer_add(w, 9, EVENT_STRING, &id, STRING_N, text, strlen(text)));
+}
+
+/* Times of the operation with id c: the host's at 100 c, the GPU's at 100 c + 50. */
+static void launch_as(uint32_t tid, uint64_t c, uint64_t api, uint64_t result)
+{
+	row(tid, EVENT_LAUNCH, (uint64_t[LAUNCH_N]){ 100 * c, 100 * c + 9, c, api, result });
+}
+
+static void launch(uint32_t tid, uint64_t c)
+{
+	launch_as(tid, c, API_CU_LAUNCH_KERNEL, 0);
+}
+
+static void kernel_as(uint64_t c, uint64_t start, uint64_t name, uint64_t stream, uint64_t node)
+{
+	row(9, EVENT_KERNEL, (uint64_t[KERNEL_N]){
+		[KERNEL_START] = start, [KERNEL_END] = start + 7, [KERNEL_CORR] = c,
+		[KERNEL_NAME] = name, [KERNEL_CONTEXT] = 1, [KERNEL_STREAM] = stream,
+		[KERNEL_GRID_X] = 5, [KERNEL_GRID_Y] = 2, [KERNEL_GRID_Z] = 1,
+		[KERNEL_BLOCK_X] = 32, [KERNEL_BLOCK_Y] = 4, [KERNEL_BLOCK_Z] = 1,
+		[KERNEL_GRAPH] = node ? 77 : 0, [KERNEL_NODE] = node });
+}
+
+static void kernel(uint64_t c, uint64_t stream)
+{
+	kernel_as(c, 100 * c + 50, 1, stream, 0);
+}
+
+static void copy(uint64_t c, uint64_t context, uint64_t stream, uint64_t node)
+{
+	row(9, EVENT_MEMCPY, (uint64_t[MEMCPY_N]){
+		[MEMCPY_START] = 100 * c + 20, [MEMCPY_END] = 100 * c + 90, [MEMCPY_CORR] = c,
+		[MEMCPY_BYTES] = 4096, [MEMCPY_COPY_KIND] = COPY_DTOH,
+		[MEMCPY_CONTEXT] = context, [MEMCPY_STREAM] = stream, [MEMCPY_NODE] = node });
+}
+
+static void sync_stream(uint64_t c, uint64_t stream)
+{
+	row(9, EVENT_SYNC, (uint64_t[SYNC_N]){ 100 * c, 100 * c + 60, c, SYNC_OF_STREAM, 1,
+					       stream, 0 });
+}
+
+static void capture(uint32_t tid, uint64_t start, uint64_t end)
+{
+	row(tid, EVENT_GRAPH, (uint64_t[GRAPH_N]){ [GRAPH_START] = start, [GRAPH_END] = end,
+						   [GRAPH_OP] = GRAPH_OP_CAPTURE });
+}
+
+static void next_frame(void)
+{
+	CHECK(!writer_flush(w, 0));
+}
+
+static bool keep(void *arg, const struct op *op)
+{
+	CHECK(arg == &n_ops);
+	CHECK(op->corr >= last_corr);
+	last_corr = op->corr;
+	if (n_ops < OPS_KEPT)
+		ops[n_ops] = *op;
+	return ++n_ops != stop_at;
+}
+
+static void end(void)
+{
+	struct bytes b;
+	struct trace_source source;
+	struct reader *r;
+
+	next_frame();
+	writer_close(w);
+	b = kit_read_file(dir, "o.jnt");
+	source = kit_source(&b);
+	ops = mem_zalloc(OPS_KEPT, sizeof(*ops));
+	CHECK(!reader_open_source(&r, &source, NULL));
+	CHECK(!process_read(&p, r, "o.jnt", &names, NULL, NULL));
+	reader_close(r);
+	CHECK(!reader_open_source(&r, &source, NULL));
+	CHECK(!op_stream_run(&p, r, keep, &n_ops, &status));
+	reader_close(r);
+	CHECK(status.ops == n_ops);
+	free(b.p);
+}
+
+static bool clean(void)
+{
+	return !status.unmatched && !status.orphans && !status.late && !status.unplaced;
+}
+
+/* --- */
+
+TEST(ops_launch_with_its_kernel)
+{
+	begin();
+	string(1, "gemm");
+	launch(7, 3);
+	kernel(3, 13);
+	end();
+	CHECK(n_ops == 1 && clean());
+	CHECK(ops[0].kind == OP_KERNEL && ops[0].corr == 3 && ops[0].tid == 7);
+	CHECK(ops[0].host_start == 300 && ops[0].host_end == 309);
+	CHECK(ops[0].gpu_start == 350 && ops[0].gpu_end == 357);
+	CHECK(!strcmp(names_text(&names, ops[0].symbol), "gemm"));
+	CHECK(ops[0].grid == 10 && ops[0].block == 128 && ops[0].stream == 13);
+	CHECK(ops[0].context == 1 && !ops[0].captured);
+}
+
+TEST(ops_rows_in_any_order_come_out_in_the_hosts)
+{
+	begin();
+	kernel(8, 13); /* the GPU's row first, in a frame before the launch's */
+	next_frame();
+	for (uint64_t c = 9; c > 4; c--) {
+		launch((uint32_t)c % 2 + 1, c);
+		next_frame();
+	}
+	kernel(9, 13);
+	kernel(5, 13);
+	next_frame();
+	kernel(7, 13);
+	kernel(6, 13);
+	end();
+	CHECK(n_ops == 5 && clean());
+	for (uint64_t i = 0; i < 5; i++)
+		CHECK(ops[i].corr == 5 + i && ops[i].tid == ops[i].corr % 2 + 1 &&
+		      ops[i].gpu_start == 100 * ops[i].corr + 50);
+	CHECK(ops[0].symbol == OP_SYMBOL_NONE); /* its string is lost */
+}
+
+TEST(ops_lost_rows_are_counted)
+{
+	begin();
+	launch(7, 1);
+	launch(7, 2);
+	kernel(2, 13);
+	launch_as(7, 3, API_CU_LAUNCH_KERNEL, 719); /* failed: nothing to expect */
+	kernel(4, 13);
+	kernel(0, 13);
+	kernel(1ull << 40, 13); /* CUPTI's have 32 bits */
+	end();
+	CHECK(n_ops == 2 && status.unmatched == 1 && status.orphans == 1 && status.unplaced == 2);
+	CHECK(ops[0].corr == 1 && !ops[0].gpu_start && ops[0].symbol == OP_SYMBOL_NONE);
+	CHECK(!ops[0].captured && ops[1].gpu_start);
+}
+
+TEST(ops_copies_and_syncs_between_launches)
+{
+	begin();
+	copy(1, 1, 13, 0);  /* before any launch: the thread that launches most */
+	launch(7, 10);
+	launch(8, 20);
+	launch(8, 30);
+	launch(6, 40);
+	sync_stream(45, 13);
+	copy(15, 1, 13, 0); /* stream 13 was thread 7's last */
+	copy(25, 1, 13, 0); /* and is still */
+	copy(26, 1, 99, 0); /* unknown stream: the context's last */
+	copy(27, 5, 13, 0); /* unknown context */
+	kernel(10, 13);
+	kernel(20, 14);
+	kernel(30, 14);
+	kernel(40, 13);
+	end();
+	CHECK(n_ops == 10 && clean());
+	CHECK(ops[0].kind == OP_MEMCPY && ops[0].tid == 8);
+	CHECK(ops[2].corr == 15 && ops[2].kind == OP_MEMCPY && ops[2].tid == 7);
+	CHECK(ops[2].symbol == COPY_DTOH && ops[2].bytes == 4096 && !ops[2].host_start);
+	CHECK(ops[2].gpu_start == 1520 && ops[2].gpu_end == 1590);
+	CHECK(ops[4].corr == 25 && ops[4].tid == 7);
+	CHECK(ops[5].corr == 26 && ops[5].tid == 8);
+	CHECK(ops[6].corr == 27 && ops[6].tid == 8);
+	CHECK(ops[9].kind == OP_SYNC && ops[9].symbol == SYNC_OF_STREAM && ops[9].tid == 6);
+	CHECK(ops[9].host_start == 4500 && ops[9].host_end == 4560 && !ops[9].gpu_start);
+}
+
+TEST(ops_one_call_that_copies_and_waits)
+{
+	begin();
+	kernel(1, 13);
+	sync_stream(2, 13);
+	next_frame();
+	copy(2, 1, 13, 0);
+	copy(2, 1, 13, 0);
+	sync_stream(1, 13); /* of a launch's id: after it */
+	next_frame();
+	launch(7, 1);
+	end();
+	CHECK(n_ops == 5 && clean());
+	CHECK(ops[0].kind == OP_KERNEL && ops[1].kind == OP_SYNC && ops[1].corr == 1);
+	CHECK(ops[2].kind == OP_MEMCPY && ops[3].kind == OP_MEMCPY && ops[4].kind == OP_SYNC);
+}
+
+TEST(ops_graph_replay)
+{
+	begin();
+	row(7, EVENT_GRAPH, (uint64_t[GRAPH_N]){ [GRAPH_START] = 1, [GRAPH_END] = 2,
+						 [GRAPH_GRAPH] = 5, [GRAPH_KERNEL_NODES] = 12 });
+	launch_as(7, 3, API_CU_GRAPH_LAUNCH, 0);
+	launch_as(7, 4, API_CU_GRAPH_LAUNCH, 0);
+	row(9, EVENT_GRAPH_RUN, (uint64_t[GRAPH_RUN_N]){ 333, 444, 3, 5, 0, 1, 13 });
+	end();
+	CHECK(n_ops == 2 && status.unmatched == 1);
+	CHECK(ops[0].kind == OP_GRAPH && ops[0].symbol == 5 && ops[0].grid == 12);
+	CHECK(ops[0].gpu_start == 333 && ops[0].gpu_end == 444 && ops[0].stream == 13);
+	CHECK(ops[1].kind == OP_GRAPH && ops[1].symbol == OP_SYMBOL_NONE && !ops[1].grid);
+}
+
+TEST(ops_level_node_is_one_operation_a_replay)
+{
+	begin();
+	string(1, "gemm");
+	kernel_as(3, 900, 1, 13, 1);
+	launch_as(7, 3, API_CU_GRAPH_LAUNCH, 0);
+	copy(3, 1, 13, 2); /* 320 to 390 */
+	kernel_as(3, 500, 1, 14, 3);
+	next_frame();
+	kernel_as(3, 600, 1, 14, 4);
+	row(9, EVENT_MEMSET, (uint64_t[MEMSET_N]){ [MEMSET_START] = 950, [MEMSET_END] = 960,
+						   [MEMSET_CORR] = 3, [MEMSET_NODE] = 5 });
+	launch(7, 4);
+	kernel(4, 13);
+	end();
+	CHECK(n_ops == 2 && clean());
+	CHECK(ops[0].kind == OP_GRAPH && ops[0].symbol == 77 && ops[0].grid == 3);
+	CHECK(ops[0].gpu_start == 320 && ops[0].gpu_end == 960 && !ops[0].block);
+	CHECK(ops[1].kind == OP_KERNEL && ops[1].grid == 10);
+}
+
+TEST(ops_captured_launches)
+{
+	begin();
+	capture(7, 1000, 2000);
+	capture(7, 1500, 1600); /* a second stream meanwhile */
+	launch(7, 9);           /* before: lost */
+	launch(7, 10);
+	launch(7, 15);
+	kernel(15, 13);         /* another stream: it ran */
+	launch(7, 20);
+	launch(7, 21);
+	launch(8, 18);          /* another thread into the same capture */
+	end();
+	CHECK(n_ops == 6 && status.captured == 3 && status.unmatched == 2);
+	CHECK(!ops[0].captured && ops[1].captured && !ops[2].captured && ops[2].gpu_start);
+	CHECK(ops[3].corr == 18 && ops[3].captured && ops[4].captured && !ops[5].captured);
+}
+
+TEST(ops_captures_of_other_threads_need_a_whole_trace)
+{
+	begin();
+	capture(7, 1000, 2000);
+	launch(7, 15);
+	launch(8, 18);
+	row(9, EVENT_LOST, (uint64_t[LOST_N]){ 1, LOST_BY_POOL, 4 });
+	end();
+	CHECK(n_ops == 2 && ops[0].captured && !ops[1].captured && status.unmatched == 1);
+}
+
+TEST(ops_two_calls_of_one_launch)
+{
+	begin();
+	row(7, EVENT_LAUNCH, (uint64_t[LAUNCH_N]){ 20, 30, 1, API_CU_LAUNCH_KERNEL, 0 });
+	row(7, EVENT_LAUNCH, (uint64_t[LAUNCH_N]){ 10, 40, 1, API_CU_LAUNCH_KERNEL, 0 });
+	kernel(1, 13);
+	end();
+	CHECK(n_ops == 1 && ops[0].host_start == 10 && ops[0].host_end == 40);
+}
+
+TEST(ops_correlation_ids_start_again)
+{
+	const uint64_t first = UINT32_MAX - 2;
+
+	begin();
+	for (uint64_t i = 0; i < 6; i++) {
+		uint64_t corr = (uint32_t)(first + i);
+
+		if (corr)
+			row(7, EVENT_LAUNCH, (uint64_t[LAUNCH_N]){ 100 * i, 100 * i + 9, corr,
+								   API_CU_LAUNCH_KERNEL, 0 });
+	}
+	next_frame();
+	for (uint64_t i = 6; i-- > 0;)
+		if ((uint32_t)(first + i))
+			kernel_as((uint32_t)(first + i), 100 * i + 50, 1, 13, 0);
+	end();
+	CHECK(n_ops == 5 && clean());
+	for (unsigned i = 0; i < 5; i++)
+		CHECK(ops[i].corr == first + i + (i > 2) && ops[i].tid == 7 &&
+		      ops[i].gpu_start == ops[i].host_start + 50);
+}
+
+TEST(ops_huge_grids_saturate)
+{
+	begin();
+	launch(7, 1);
+	row(9, EVENT_KERNEL, (uint64_t[KERNEL_N]){
+		[KERNEL_CORR] = 1, [KERNEL_GRID_X] = UINT64_MAX, [KERNEL_GRID_Y] = UINT64_MAX,
+		[KERNEL_GRID_Z] = 2, [KERNEL_BLOCK_X] = 1u << 20, [KERNEL_BLOCK_Y] = 1,
+		[KERNEL_BLOCK_Z] = 1 });
+	end();
+	CHECK(n_ops == 1 && clean() && ops[0].grid == UINT32_MAX && ops[0].block == UINT16_MAX);
+}
+
+TEST(ops_none_without_launches)
+{
+	begin();
+	kernel(1, 13);
+	copy(2, 1, 13, 0);
+	end();
+	CHECK(!n_ops && clean());
+}
+
+TEST(ops_end_when_told)
+{
+	begin();
+	for (uint64_t c = 1; c <= 5; c++)
+		launch(7, c);
+	stop_at = 2;
+	end();
+	CHECK(n_ops == 2);
+}
+
+/* --- the window */
+
+TEST(ops_half_a_window_late_is_in_time)
+{
+	const uint64_t n = OP_WINDOW * 5 / 4, lag = OP_WINDOW / 2;
+
+	begin();
+	for (uint64_t c = 1; c <= n + lag; c++) {
+		if (c <= n)
+			launch(7, 3 * c);
+		if (c > lag)
+			kernel(3 * (c - lag), 13);
+	}
+	end();
+	CHECK(n_ops == n && clean());
+}
+
+TEST(ops_beyond_the_window_is_counted)
+{
+	const uint64_t n = OP_WINDOW + 10;
+
+	begin();
+	for (uint64_t c = 1; c <= n; c++) {
+		launch(7, c);
+		if (c != 5)
+			kernel(c, 13);
+	}
+	kernel(5, 13);
+	copy(6, 1, 13, 0);
+	launch(8, 4);
+	copy(n, 1, 13, 0);
+	end();
+	CHECK(n_ops == n + 1 && status.unmatched == 1 && status.late == 3 && !status.orphans);
+	CHECK(!ops[4].gpu_start && ops[5].gpu_start);
+}
+
+TEST(ops_of_one_id_at_the_edge_of_the_window)
+{
+	begin();
+	launch(7, 1);
+	for (uint64_t i = 0; i < OP_WINDOW; i++) /* half of them would be the edge */
+		sync_stream(2, 13);
+	launch(7, 3);
+	kernel(3, 13);
+	kernel(1, 13);
+	end();
+	/* The last sync met a full window; with half of it the place of its id passed. */
+	CHECK(n_ops == OP_WINDOW + 1 && status.late == 2 && status.unmatched == 1);
+}
+
+/* All of them fall on the same few places of the table. */
+TEST(ops_sparse_and_scattered_ids)
+{
+	const uint64_t n = 20000;
+
+	begin();
+	for (uint64_t i = 0; i < n; i++)
+		launch(7, 1 + (i * 7919 % n) * (2 * OP_WINDOW) % 0x7fffffff);
+	end();
+	CHECK(n_ops == n && status.unmatched == n && !status.late);
+}
+
+/* --- real traces: what the report counts by other means */
+
+struct tally_ops {
+	const struct session *s;
+	uint64_t by_kind[OP_SYNC + 1], with_gpu, last;
+};
+
+static bool tally(void *arg, const struct op *op)
+{
+	struct tally_ops *t = arg;
+	const bool launched = op->kind == OP_KERNEL || op->kind == OP_GRAPH;
+
+	CHECK(op->corr >= t->last && op->kind <= OP_SYNC && op->tid);
+	CHECK(op->kind != OP_KERNEL || op->symbol == OP_SYMBOL_NONE || op->symbol < t->s->names.n);
+	t->last = op->corr;
+	t->by_kind[op->kind]++;
+	t->with_gpu += launched && op->gpu_start;
+	return true;
+}
+
+static void check_process(const struct session *s, size_t i)
+{
+	const struct process *q = s->list[i];
+	struct tally_ops t = { .s = s };
+	struct op_stream_status st;
+
+	CHECK(session_ops(s, "unit", i, tally, &t, &st) == EXIT_OK);
+	CHECK(!st.late && !st.unplaced && st.orphans == q->join.work_alone);
+	CHECK(t.with_gpu == q->join.launches_matched);
+	CHECK(st.unmatched + st.captured == q->join.launches_alone);
+	CHECK(t.by_kind[OP_GRAPH] == q->graph_launches);
+	CHECK(t.by_kind[OP_SYNC] == (q->launch.count ? tally_sum(&q->sync).count : 0));
+	if (q->level == LEVEL_GRAPH && q->launch.count) {
+		CHECK(t.by_kind[OP_MEMCPY] == tally_sum(&q->memcpy).count);
+		CHECK(t.by_kind[OP_MEMSET] == q->memset.count);
+		CHECK(t.by_kind[OP_KERNEL] == q->kernel.count + st.unmatched + st.captured);
+	}
+}
+
+TEST(ops_of_real_traces)
+{
+	static const char *const name[] = { "a_ptx", "a_static", "a_static_node", "b_eager",
+					    "c_compile", "c_reduce_overhead", "d_graph",
+					    "d_graph_node", "e_jax", "f_cupy", "life_fork" };
+	char exe[4000], path[4200];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	CHECK(n > 0);
+	exe[n] = 0;
+	*strrchr(exe, '/') = 0;
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+		struct session s;
+
+		/* The executable is in build/VARIANT. */
+		snprintf(path, sizeof(path), "%s/../../tests/data/real/%s.jitness", exe, name[i]);
+		if (access(path, R_OK))
+			unit_skip("no real traces here");
+		CHECK(session_load(&s, "unit", path) == EXIT_OK);
+		for (size_t k = 0; k < s.n; k++)
+			check_process(&s, k);
+		session_release(&s);
+	}
+}
