@@ -188,9 +188,11 @@ static void count(struct episode_build *b, struct episode *e, const struct tune_
 		e->start = t->launches->list[i].start;
 }
 
+/* cuDNN compiles what it has chosen; that others benchmark its engines right after is not its doing. */
 static bool can_cause(const struct episode *e, uint32_t tid)
 {
 	return e->kind == EPISODE_CODE && e->trigger.tid == tid &&
+	       e->origin.id != ORIGIN_CUDNN_JIT &&
 	       origin_id_made((enum origin_id)e->origin.id) != ORIGIN_MADE_SHIPPED;
 }
 
