@@ -95,7 +95,7 @@ unit_src    := tests/unit/unit.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
 	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
 	tests/unit/t_stats.c tests/unit/t_changepoint.c \
-	tests/unit/t_op_stream.c tests/unit/t_passes.c \
+	tests/unit/t_op_stream.c tests/unit/t_passes.c tests/unit/t_pass_controls.c \
 	tests/unit/t_phases.c \
 	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c tests/unit/t_origin.c tests/unit/t_children.c tests/unit/t_nvtx_abi.c tests/unit/t_range_table.c
 
