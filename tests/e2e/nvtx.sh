@@ -100,13 +100,14 @@ static int n_handles = 1;
 static nvtxRangeId_t ids;
 static const char *text(const nvtxEventAttributes_t *a)
 {
-	static char s[64];
+	static __thread char s[64];
 	if (a->messageType == NVTX_MESSAGE_TYPE_ASCII) return a->message.ascii;
 	sprintf(s, "%d:%d", a->messageType, a->message.registered ? (int)((char *)a->message.registered - handles) : 0);
 	return s;
 }
 static int dom(nvtxDomainHandle_t d) { return d ? (int)((char *)d - handles) : 0; }
-#define LOG(...) do { if (f) { fprintf(f, __VA_ARGS__); fputc('\n', f); } } while (0)
+/* Threads call at the same time: a line is one piece. */
+#define LOG(...) do { if (f) { flockfile(f); fprintf(f, __VA_ARGS__); fputc('\n', f); funlockfile(f); } } while (0)
 static void MarkEx(const nvtxEventAttributes_t *a) { LOG("mark %s", text(a)); }
 static void MarkA(const char *s) { LOG("mark %s", s ? s : "-"); }
 static void MarkW(const wchar_t *s) { LOG("mark %d", (int)wcslen(s)); }
