@@ -109,7 +109,7 @@ static bool bad_key(const struct load *l, size_t entry, const char *key)
 	for (unsigned i = 0; i < PHASE_RULE_NUMBER_COUNT; i++)
 		suggest_offer(&near, numbers[i]);
 	say(l->command, "--phase-rules: %s: phases[%zu]: '%s' is no key of a rule%s%s%s", l->path, entry,
-	    key, near.best ? "; did you mean '" : " (label, nvtx, kernel, graph, thread, stream)",
+	    key, near.best ? "; did you mean '" : " (label, nvtx, thread)",
 	    near.best ? near.best : "", near.best ? "'?" : "");
 	return false;
 }

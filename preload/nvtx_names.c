@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "preload/nvtx_abi.h"
+#include "preload/utf8_put.h"
 #include "trace/hash.h"
 #include "trace/redact.h"
 
@@ -98,39 +99,13 @@ size_t nvtx_text(char out[NVTX_TEXT_MAX], const char *text)
 	return shareable(out, n);
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-	if (c >= 0x110000 || (c >= 0xd800 && c < 0xe000))
-		c = 0xfffd;
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 size_t nvtx_text_wide(char out[NVTX_TEXT_MAX], const wchar_t *text)
 {
 	size_t n = 0;
 
 	for (; text && *text; text++) {
 		char one[4];
-		size_t len = put_utf8(one, (uint32_t)*text);
+		size_t len = utf8_put(one, (uint32_t)*text);
 
 		if (n + len >= NVTX_TEXT_MAX)
 			break;

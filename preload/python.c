@@ -18,6 +18,7 @@
 #include "preload/python_layout.h"
 #include "preload/python_lines.h"
 #include "preload/python_peek.h"
+#include "preload/utf8_put.h"
 
 enum { SEARCHING, LOOKING, READY, REFUSED };
 
@@ -352,32 +353,6 @@ static int64_t next_char(struct peek_stream *s, unsigned bytes)
 	return value;
 }
 
-static unsigned to_utf8(char out[4], uint32_t c)
-{
-	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		c = 0xfffd; /* a byte of a file name that was not UTF-8 is a lone surrogate */
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /*
  * Appends a string object to the text. 0: *ret_len is 0 where it was not readable;
  * -1: this is no string.
@@ -406,7 +381,7 @@ static int put_string(struct walk *w, uintptr_t at, const struct head *head, con
 		    state & PYTHON_STRING_ASCII ? w->l->ascii_data : w->l->string_data,
 		    chars * kind);
 	while ((c = next_char(&s, kind)) >= 0) {
-		n = to_utf8(utf8, (uint32_t)c);
+		n = utf8_put(utf8, (uint32_t)c);
 		if (n > w->text_left || len + n > PYTHON_STRING_MAX)
 			break;
 		memcpy(w->text, utf8, n);
