@@ -37,6 +37,7 @@ pic := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 inc.cupti = -isystem $(CUPTI_INCLUDE)
 inc.tests = -isystem $(CUPTI_INCLUDE)
 inc.preload = -isystem $(unwind)/include
+inc.tools = $(inc.cupti)
 inc        = $(inc.$(firstword $(subst /, ,$<)))
 
 cflags  = $(std) $(inc) $(warn) $(opt.$(VARIANT)) $(pic) -MMD -MP -MF $(@:.o=.d) $(CFLAGS)
@@ -68,16 +69,27 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/module_how.c decoder/trigger.c decoder/episodes.c decoder/episode_events.c \
 	decoder/episode_group.c decoder/episode_tune.c decoder/episode_children.c decoder/stall.c \
 	decoder/timeline.c decoder/timeline_text.c decoder/timeline_json.c decoder/cmd_timeline.c \
-	decoder/phase_rules.c decoder/pass_marker.c decoder/phase_stats.c decoder/phase_tail.c decoder/phase_findings.c \
+	decoder/json_file.c decoder/rules_file.c decoder/phase_rules.c decoder/pass_marker.c decoder/pass_ran.c \
+	decoder/pass_python.c decoder/phase_stats.c decoder/phase_tail.c decoder/phase_findings.c \
 	decoder/phases.c decoder/phase_text.c decoder/phase_json.c decoder/phase_csv.c decoder/cmd_phases.c \
 	decoder/process_end.c decoder/session_files.c decoder/session_model.c decoder/totals.c \
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
 	decoder/child_line.c decoder/children.c decoder/child_export.c \
 	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \
-	decoder/pass_items.c decoder/pass_score.c decoder/pass_boundary.c decoder/pass_spill.c \
-	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_shape.c \
+	decoder/pass_items.c decoder/pass_score.c decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c \
+	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_mixed.c decoder/pass_warmup.c \
+	decoder/pass_shape.c decoder/pass_wall.c \
 	decoder/pass_build.c decoder/pass_find.c \
+	decoder/shape_mix.c decoder/kernel_class.c decoder/verdict.c decoder/verdict_phase.c \
+	decoder/verdict_flip.c decoder/verdict_text.c decoder/verdict_findings.c decoder/analysis.c \
+	decoder/expect_lex.c decoder/expect_parse.c decoder/expect_judge.c decoder/expect_scope.c \
+	decoder/expect_values.c decoder/expect_counts.c decoder/expect_absent.c decoder/policy.c decoder/junit.c \
+	decoder/reference.c decoder/claims.c decoder/report_claims.c \
+	decoder/verify_text.c decoder/verify_json.c decoder/cmd_verify.c \
 	decoder/dump_ops.c \
+	decoder/student.c decoder/bootstrap.c decoder/ratio.c decoder/diff_match.c decoder/diff_series.c \
+	decoder/diff_parts.c decoder/diff.c decoder/diff_check.c decoder/diff_flip.c \
+	decoder/diff_text.c decoder/diff_json.c decoder/diff_expect.c decoder/cmd_diff.c \
 	decoder/elf_file.c decoder/function_table.c decoder/symbols.c decoder/stack_text.c \
 	decoder/origin.c decoder/origin_table.c decoder/origin_match.c decoder/origin_input.c \
 	decoder/origin_evidence.c decoder/origin_rules.c decoder/report_explain.c \
@@ -90,13 +102,14 @@ unit_src    := tests/unit/unit.c \
 	tests/unit/t_layout.c tests/unit/t_image.c tests/unit/t_buffers.c tests/unit/t_records.c \
 	tests/unit/t_callbacks.c tests/unit/t_provenance.c tests/unit/t_emit.c \
 	tests/unit/t_frames.c tests/unit/t_unwind.c \
-	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_journal.c \
+	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_pack.c tests/unit/t_journal.c \
 	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_redact.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
 	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
 	tests/unit/t_stats.c tests/unit/t_changepoint.c \
-	tests/unit/t_op_stream.c tests/unit/t_passes.c tests/unit/t_pass_controls.c \
-	tests/unit/t_phases.c \
+	tests/unit/t_op_stream.c tests/unit/t_passes.c tests/unit/t_pass_controls.c tests/unit/t_pass_batch.c tests/unit/t_pass_shapes.c tests/unit/t_pass_walls.c tests/unit/t_pass_bursts.c tests/unit/t_pass_memory.c \
+	tests/unit/t_expect.c tests/unit/t_verify.c tests/unit/t_policy.c tests/unit/t_claims.c \
+	tests/unit/t_phases.c tests/unit/t_diff.c tests/unit/t_verdicts.c tests/unit/t_phase_rules.c \
 	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c tests/unit/t_origin.c tests/unit/t_children.c tests/unit/t_nvtx_abi.c tests/unit/t_range_table.c
 
 # of cupti/, what needs no driver to be tested
@@ -209,6 +222,23 @@ bench-ops: $(B)/bench_ops
 $(B)/bench_ops: $(call obj,tools/bench/bench_ops.c $(filter-out decoder/main.c,$(trace_src) $(trace_read) $(decoder_src)))
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ -lzstd -lcjson -lm $(ldflags)
+
+## bench: encoder, callbacks and decoder: ns, bytes, events a second, memory (OLD=JITNESS: ratios to it)
+BENCH_SIZES ?= 100000 1000000 10000000
+BENCH_OUT   ?= build/bench
+bench_tools := $(B)/gen_trace $(B)/bench_encode $(B)/bench_launch
+.PHONY: bench bench-large
+bench: $(bench_tools) $(B)/jitness
+	$(q)python3 tools/bench/bench.py --build $(B) --out $(BENCH_OUT) $(OLD:%=--old %) $(BENCH_SIZES)
+## bench-large: the same, up to 100 million launches: 600 MB of disk, some minutes
+bench-large:
+	$(q)$(MAKE) bench BENCH_SIZES='$(BENCH_SIZES) 100000000'
+$(B)/gen_trace: $(call obj,tools/bench/gen_trace.c $(trace_src))
+$(B)/bench_encode: $(call obj,tools/bench/bench_encode.c $(trace_src) $(trace_read))
+$(B)/bench_launch: $(call obj,tools/bench/bench_launch.c $(trace_src) $(unit_cupti))
+$(bench_tools):
+	$(call say,LD,$@)
+	$(q)$(CC) -o $@ $^ -lzstd -lpthread $(ldflags)
 
 ## fuzz: the reader under libFuzzer for FUZZ_SECONDS (60); needs clang
 FUZZ_SECONDS ?= 60

@@ -63,6 +63,42 @@ static void launch_emit(const struct call_frame *f, const CUpti_CallbackData *da
 	emit(EVENT_LAUNCH, row, LAUNCH_N, NULL, 0);
 }
 
+static enum sync_type sync_type_of(uint16_t api)
+{
+	switch (api) {
+	case API_CU_STREAM_SYNC:
+		return SYNC_OF_STREAM;
+	case API_CU_EVENT_SYNC:
+		return SYNC_OF_EVENT;
+	default:
+		return SYNC_OF_CONTEXT;
+	}
+}
+
+static void sync_emit(const struct call_frame *f, const CUpti_CallbackData *data, uint64_t end_ns)
+{
+	uint64_t row[SYNC_N] = { 0 };
+	uint32_t id = 0;
+
+	if (f->api == API_CU_STREAM_SYNC && cupti_api.GetStreamIdEx && data->functionParams) {
+		/* The same layout for both twins. */
+		const cuStreamSynchronize_params *p = data->functionParams;
+		const uint8_t per_thread = f->cbid == CUPTI_DRIVER_TRACE_CBID_cuStreamSynchronize_ptsz;
+
+		if (cupti_api.GetStreamIdEx(data->context, p->hStream, per_thread, &id) !=
+		    CUPTI_SUCCESS)
+			id = 0;
+	}
+	row[SYNC_START] = f->start_ns;
+	row[SYNC_END] = end_ns;
+	row[SYNC_CORR] = f->corr;
+	row[SYNC_TYPE] = sync_type_of(f->api);
+	row[SYNC_CONTEXT] = data->contextUid;
+	row[SYNC_STREAM] = id;
+	row[SYNC_API] = f->api;
+	emit(EVENT_SYNC, row, SYNC_N, NULL, 0);
+}
+
 /* What the application waits for anyway: out of the way of launches. */
 __attribute__((noinline, cold)) static void load_or_graph_exit(const struct call_frame *f,
 							       const CUpti_CallbackData *data,
@@ -108,6 +144,8 @@ static void api_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 	calls_tls.depth = i; /* with it go inner calls that never returned */
 	if (f->class == CALL_LAUNCH)
 		launch_emit(f, data, end_ns);
+	else if (f->class == CALL_SYNC)
+		sync_emit(f, data, end_ns);
 	else
 		load_or_graph_exit(f, data, end_ns);
 	modules_exit(f, i, data);
@@ -250,7 +288,8 @@ CUptiResult callbacks_enable(CUpti_SubscriberHandle subscriber, enum capture_lev
 		const struct call *call = call_of(id);
 
 		/* An older CUPTI refuses ids that it does not know: there is no such call then. */
-		if (call && (call->class != CALL_LAUNCH || level != LEVEL_CHURN))
+		if (call && (level != LEVEL_CHURN ||
+			     (call->class != CALL_LAUNCH && call->class != CALL_SYNC)))
 			(void)cupti_api.EnableCallback(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API, id);
 	}
 	for (unsigned i = 0; i < sizeof(resource_id) / sizeof(resource_id[0]); i++) {

@@ -15,6 +15,11 @@
 	C(cuLaunchCooperativeKernel_ptsz, CU_LAUNCH_COOPERATIVE, LAUNCH, 0)      \
 	C(cuGraphLaunch, CU_GRAPH_LAUNCH, LAUNCH, 0)                             \
 	C(cuGraphLaunch_ptsz, CU_GRAPH_LAUNCH, LAUNCH, 0)                        \
+	C(cuStreamSynchronize, CU_STREAM_SYNC, SYNC, 0)                          \
+	C(cuStreamSynchronize_ptsz, CU_STREAM_SYNC, SYNC, 0)                     \
+	C(cuEventSynchronize, CU_EVENT_SYNC, SYNC, 0)                            \
+	C(cuCtxSynchronize, CU_CTX_SYNC, SYNC, 0)                                \
+	C(cuCtxSynchronize_v2, CU_CTX_SYNC, SYNC, 0)                             \
 	C(cuModuleLoad, CU_MODULE_LOAD, LOAD, 1)                                 \
 	C(cuModuleLoadData, CU_MODULE_LOAD_DATA, LOAD, 1)                        \
 	C(cuModuleLoadDataEx, CU_MODULE_LOAD_DATA_EX, LOAD, 1)                   \

@@ -23,6 +23,7 @@ enum call_class {
 	CALL_GRAPH,  /* instantiate, update, node update: GRAPH records */
 	CALL_CAPTURE_BEGIN, /* its time is kept for the end */
 	CALL_CAPTURE_END,   /* one GRAPH record */
+	CALL_SYNC,   /* the host waits: one SYNC record */
 };
 
 /* What takes a stack; NULL: none are taken. Before any callback. */

@@ -11,6 +11,7 @@
 
 #include "cupti/maps.h"
 #include "trace/hash.h"
+#include "trace/wire.h"
 
 #define FATBIN_WRAPPER_MAGIC 0x466243b1u /* {magic, version, data*, filename*} */
 #define FATBIN_MAGIC         0xba55ed50u /* {magic, u16 version, u16 header, u64 bytes} */
@@ -74,30 +75,6 @@ size_t image_peek_string(char *dst, const char *src, size_t n)
 	return len;
 }
 
-static uint32_t le32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint16_t le16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 static bool text_like(uint8_t c)
 {
 	return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0x7f);
@@ -133,7 +110,7 @@ static bool looks_like_ptx(const uint8_t *p, size_t n)
 enum image_kind image_classify(const uint8_t *head, size_t n)
 {
 	if (n >= 4) {
-		switch (le32(head)) {
+		switch (get_le32(head)) {
 		case FATBIN_WRAPPER_MAGIC:
 		case FATBIN_MAGIC:
 			return IMAGE_FATBIN;
@@ -147,7 +124,7 @@ enum image_kind image_classify(const uint8_t *head, size_t n)
 			/* Host objects can be given to the linker; e_machine tells them apart. */
 			if (n < 20)
 				return IMAGE_CUBIN;
-			switch (le16(head + 18)) {
+			switch (get_le16(head + 18)) {
 			case EM_X86_64:
 			case EM_AARCH64:
 			case EM_PPC64:
@@ -236,13 +213,13 @@ void image_inspect(struct image *ret, const void *image, char *path, size_t path
 
 	path[0] = 0;
 	img.kind = image_classify(head, n);
-	if (img.kind == IMAGE_FATBIN && n >= 16 && le32(head) == FATBIN_WRAPPER_MAGIC) {
+	if (img.kind == IMAGE_FATBIN && n >= 16 && get_le32(head) == FATBIN_WRAPPER_MAGIC) {
 		/* The wrapper is a few bytes anywhere; the code is what it points to. */
-		img.address = le64(head + 8);
+		img.address = get_le64(head + 8);
 		n = image_peek(head, (const void *)(uintptr_t)img.address, sizeof(head));
 	}
-	if (img.kind == IMAGE_FATBIN && n >= 16 && le32(head) == FATBIN_MAGIC)
-		img.bytes = later(0, le16(head + 6), le64(head + 8));
+	if (img.kind == IMAGE_FATBIN && n >= 16 && get_le32(head) == FATBIN_MAGIC)
+		img.bytes = later(0, get_le16(head + 6), get_le64(head + 8));
 	else if (img.kind == IMAGE_CUBIN)
 		img.bytes = elf_bytes(img.address, head, n);
 	if (n)

@@ -82,14 +82,6 @@
 	F(GRAPH_REC_GRAPH, graphId, 28, 4)                                   \
 	F(GRAPH_REC_CONTEXT, contextId, 32, 4)                               \
 	F(GRAPH_REC_STREAM, streamId, 36, 4)
-#define LAYOUT_SYNC(F)                                                       \
-	F(SYNC_REC_TYPE, type, 4, 4)                                         \
-	F(SYNC_REC_START, start, 8, 8)                                       \
-	F(SYNC_REC_END, end, 16, 8)                                          \
-	F(SYNC_REC_CORR, correlationId, 24, 4)                               \
-	F(SYNC_REC_CONTEXT, contextId, 28, 4)                                \
-	F(SYNC_REC_STREAM, streamId, 32, 4)                                  \
-	F(SYNC_REC_EVENT, cudaEventId, 36, 4)
 #define LAYOUT_OVERHEAD(F)                                                   \
 	F(OVERHEAD_REC_KIND, overheadKind, 4, 4)                             \
 	F(OVERHEAD_REC_OBJECT_KIND, objectKind, 8, 4)                        \
@@ -132,7 +124,6 @@
 	K(MEMCPY2, LAYOUT_PEER, CUpti_ActivityMemcpyPtoP4, 72)               \
 	K(MEMSET, LAYOUT_MEMSET, CUpti_ActivityMemset4, 64)                  \
 	K(GRAPH_TRACE, LAYOUT_GRAPH_TRACE, CUpti_ActivityGraphTrace2, 48)    \
-	K(SYNCHRONIZATION, LAYOUT_SYNC, CUpti_ActivitySynchronization2, 40)  \
 	K(OVERHEAD, LAYOUT_OVERHEAD, CUpti_ActivityOverhead3, 40)            \
 	K(JIT, LAYOUT_JIT, CUpti_ActivityJit2, 64)                           \
 	K(DEVICE, LAYOUT_DEVICE, CUpti_ActivityDevice5, 176)                 \

@@ -34,12 +34,6 @@ static void count(_Atomic uint64_t *n)
 			      memory_order_relaxed);
 }
 
-/* CUPTI writes 0xffffffff where an id does not apply; in our records that is 0. */
-static uint64_t id_or_0(uint32_t id)
-{
-	return id == CUPTI_SYNCHRONIZATION_INVALID_VALUE ? 0 : id;
-}
-
 static void decode_kernel(const struct layout_record *r)
 {
 	const uint8_t *p = r->p;
@@ -129,21 +123,6 @@ static void decode_graph_run(const struct layout_record *r)
 	f[GRAPH_RUN_STREAM] = rec_u32(p + GRAPH_REC_STREAM);
 	if (emit(EVENT_GRAPH_RUN, f, GRAPH_RUN_N, NULL, 0))
 		count(&graph_runs);
-}
-
-static void decode_sync(const struct layout_record *r)
-{
-	const uint8_t *p = r->p;
-	uint64_t f[SYNC_N];
-
-	f[SYNC_START] = rec_u64(p + SYNC_REC_START);
-	f[SYNC_END] = rec_u64(p + SYNC_REC_END);
-	f[SYNC_CORR] = rec_u32(p + SYNC_REC_CORR);
-	f[SYNC_TYPE] = rec_u32(p + SYNC_REC_TYPE);
-	f[SYNC_CONTEXT] = id_or_0(rec_u32(p + SYNC_REC_CONTEXT));
-	f[SYNC_STREAM] = id_or_0(rec_u32(p + SYNC_REC_STREAM));
-	f[SYNC_EVENT] = id_or_0(rec_u32(p + SYNC_REC_EVENT));
-	emit(EVENT_SYNC, f, SYNC_N, NULL, 0);
 }
 
 static void decode_overhead(const struct layout_record *r)
@@ -245,9 +224,6 @@ static void decode(const struct layout_record *r)
 		break;
 	case CUPTI_ACTIVITY_KIND_GRAPH_TRACE:
 		decode_graph_run(r);
-		break;
-	case CUPTI_ACTIVITY_KIND_SYNCHRONIZATION:
-		decode_sync(r);
 		break;
 	case CUPTI_ACTIVITY_KIND_OVERHEAD:
 		decode_overhead(r);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "decoder/cmd.h"
+#include "decoder/mem.h"
 #include "decoder/say.h"
 #include "decoder/suggest.h"
 
@@ -110,7 +111,12 @@ static int store(const struct args *a, const struct arg *o, const char *value,
 					o->flag, o->value);
 		value = c->argv[++c->i];
 	}
-	*o->text = value;
+	if (o->values) {
+		MEM_MORE(o->values->list, o->values->n, o->values->cap);
+		o->values->list[o->values->n++] = value;
+	} else {
+		*o->text = value;
+	}
 	return 0;
 }
 
@@ -179,9 +185,11 @@ bool args_parse(const struct args *a, int argc, char **argv, const char **words,
 		}
 	}
 	if (n < a->min_words) {
+		const int line = (int)strcspn(a->synopsis, "\n"); /* the rest is in --help */
+
 		*ret_code = say_fail(a->usage_code, a->command,
-				     "missing operand; usage: jitness %s %s", a->command,
-				     a->synopsis);
+				     "missing operand; usage: jitness %s %.*s%s", a->command, line,
+				     a->synopsis, a->synopsis[line] ? " ..." : "");
 		return false;
 	}
 	*ret_n = n;

@@ -8,11 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Every value of an option that may be given again, in order; the caller frees list. */
+struct arg_values {
+	const char **list; /* borrowed from argv */
+	size_t n, cap;
+};
+
 struct arg {
 	const char *flag;   /* without the dashes */
 	char letter;        /* or 0 */
 	const char *value;  /* what the value is called; NULL: a switch */
 	const char **text;  /* where the value goes (borrowed from argv) */
+	struct arg_values *values; /* instead of text */
 	bool *on;           /* for a switch */
 	const char *help;
 };

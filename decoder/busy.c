@@ -1,6 +1,7 @@
 #include "decoder/busy.h"
 
 #include "decoder/mem.h"
+#include "decoder/sorted.h"
 #include "decoder/tally.h"
 
 static int by_start(const void *a, const void *b)
@@ -75,17 +76,7 @@ void busy_join(struct busy *b)
 /* Index of the first span that starts at or after time. */
 static size_t first_from(const struct busy *b, uint64_t time)
 {
-	size_t lo = 0, hi = b->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (b->list[mid].start < time)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return SORTED_BELOW(b->list, b->n, start, time);
 }
 
 uint64_t busy_within(const struct busy *b, uint64_t from, uint64_t to)

@@ -12,6 +12,7 @@
 #define RESOLUTION 1e-4 /* of the median */
 #define WINDOW     200
 #define SHORTEST   2    /* samples of a segment: one has no variance */
+#define SUMS_STEP  16   /* 2 bytes for each sample instead of 32 */
 
 static const char *const kind_names[] = {
 #define X(N, s) [CHANGEPOINT_##N] = s,
@@ -89,50 +90,84 @@ size_t changepoint_outliers(bool *ret, const double *x, size_t n, size_t window)
 
 /* --- PELT */
 
-/* Sums up to each sample, about the median: a segment's cost from two differences. */
-struct sums {
-	long double *x, *xx; /* n + 1; long double: one value of 10 s must not drown those of 1 us */
-	double floor;        /* of variances */
+/* Sum of the samples up to one, about the median, and of their squares. */
+struct sum {
+	long double x, xx; /* long double: one value of 10 s must not drown those of 1 us */
 };
+
+/* A segment's cost comes from two differences of sums; they are kept for one sample of SUMS_STEP. */
+struct sums {
+	const double *x;
+	double median;
+	struct sum *list;
+	double floor; /* of variances */
+};
+
+static inline struct sum sum_more(const struct sums *s, struct sum sum, size_t sample)
+{
+	const long double v = (long double)s->x[sample] - s->median;
+
+	return (struct sum){ sum.x + v, sum.xx + v * v };
+}
 
 static void sums_init(struct sums *s, const double *x, size_t n, double resolution)
 {
-	SCOPED_FREE double *copy = mem_zalloc(n + 1, sizeof(*copy));
-	double median;
+	double *copy = mem_zalloc(n + 1, sizeof(*copy));
+	struct sum sum = { 0, 0 };
 
 	memcpy(copy, x, n * sizeof(*copy));
-	median = stats_median(copy, n);
+	s->x = x;
+	s->median = stats_median(copy, n);
+	free(copy);
 	/* What a clock of this resolution adds (Sheppard); at 0 the likelihood is infinite. */
-	resolution = resolution > 0 ? resolution : RESOLUTION * fabs(median);
+	resolution = resolution > 0 ? resolution : RESOLUTION * fabs(s->median);
 	s->floor = fmax(resolution * resolution / 12, 1e-300);
-	s->x = mem_zalloc(n + 1, sizeof(*s->x));
-	s->xx = mem_zalloc(n + 1, sizeof(*s->xx));
+	s->list = mem_zalloc(n / SUMS_STEP + 1, sizeof(*s->list));
 	for (size_t i = 0; i < n; i++) {
-		long double v = (long double)x[i] - median;
-
-		s->x[i + 1] = s->x[i] + v;
-		s->xx[i + 1] = s->xx[i] + v * v;
+		if (i % SUMS_STEP == 0)
+			s->list[i / SUMS_STEP] = sum;
+		sum = sum_more(s, sum, i);
 	}
+	if (n % SUMS_STEP == 0)
+		s->list[n / SUMS_STEP] = sum;
 }
 
 static void sums_release(struct sums *s)
 {
-	free(s->x);
-	free(s->xx);
+	free(s->list);
+}
+
+/* Of samples [0, i). */
+static inline struct sum sum_at(const struct sums *s, size_t i)
+{
+	struct sum sum = s->list[i / SUMS_STEP];
+
+	for (size_t k = i / SUMS_STEP * SUMS_STEP; k < i; k++)
+		sum = sum_more(s, sum, k);
+	return sum;
 }
 
 /*
- * Minus twice the largest log-likelihood of samples [a, b), without its constant n ln 2 pi, for
- * variances not below the floor.
+ * Minus twice the largest log-likelihood of n samples between two sums, without its constant n ln 2 pi,
+ * for variances not below the floor.
  */
-static inline double cost(const struct sums *s, size_t a, size_t b)
+static inline double cost_between(const struct sums *s, const struct sum *a, const struct sum *b,
+				  double n)
 {
-	double n = (double)(b - a), mean = (double)(s->x[b] - s->x[a]) / n;
-	double variance = (double)(s->xx[b] - s->xx[a]) / n - mean * mean;
+	double mean = (double)(b->x - a->x) / n;
+	double variance = (double)(b->xx - a->xx) / n - mean * mean;
 
 	if (variance > s->floor)
 		return n * (log(variance) + 1);
 	return n * (log(s->floor) + fmax(variance, 0) / s->floor);
+}
+
+/* Of samples [a, b). */
+static double cost(const struct sums *s, size_t a, size_t b)
+{
+	const struct sum x = sum_at(s, a), y = sum_at(s, b);
+
+	return cost_between(s, &x, &y, (double)(b - a));
 }
 
 /* Places where a segment may begin or end: ret[0] = 0, ret[returned] = n. */
@@ -167,9 +202,12 @@ struct candidate {
 static void pelt(size_t *before, const size_t *grid, size_t m, const struct sums *s, double penalty)
 {
 	SCOPED_FREE double *best = mem_zalloc(m + 1, sizeof(*best));
+	SCOPED_FREE struct sum *sums = mem_zalloc(m + 1, sizeof(*sums)); /* of the grid */
 	SCOPED_FREE struct candidate *open = mem_zalloc(m + 1, sizeof(*open));
 	size_t n_open = 0, next = 0;
 
+	for (size_t j = 0; j <= m; j++)
+		sums[j] = sum_at(s, grid[j]);
 	best[0] = -penalty;
 	for (size_t j = 1; j <= m; j++) {
 		size_t at = grid[j], kept = 0;
@@ -185,7 +223,8 @@ static void pelt(size_t *before, const size_t *grid, size_t m, const struct sums
 
 			if (o->doomed && at >= o->doomed)
 				continue;
-			o->value = best[o->i] + cost(s, grid[o->i], at);
+			o->value = best[o->i] + cost_between(s, &sums[o->i], &sums[j],
+							     (double)(at - grid[o->i]));
 			if (o->value + penalty < best[j]) {
 				best[j] = o->value + penalty;
 				before[j] = o->i;
@@ -351,9 +390,9 @@ void changepoint_find(struct changepoints *ret, const double *x, size_t n,
 		      const struct changepoint_options *opt)
 {
 	SCOPED_FREE double *kept = NULL;
-	SCOPED_FREE size_t *place = NULL, *cuts = NULL;
+	SCOPED_FREE size_t *cuts = NULL;
 	SCOPED_FREE bool *out = NULL;
-	size_t n_kept = 0, n_cuts = 0;
+	size_t n_kept = 0, n_cuts = 0, from = 0, seen = 0;
 
 	*ret = (struct changepoints){ .kind = CHANGEPOINT_TOO_FEW, .spacing = 1 };
 	if (!n)
@@ -361,23 +400,24 @@ void changepoint_find(struct changepoints *ret, const double *x, size_t n,
 	coldstart_first(&ret->first, x, n);
 	coldstart_plateau(&ret->plateau, x, n);
 	kept = mem_zalloc(n, sizeof(*kept));
-	place = mem_zalloc(n, sizeof(*place));
-	cuts = mem_zalloc(n / SHORTEST + 1, sizeof(*cuts));
+	cuts = mem_zalloc((n < CHANGEPOINT_GRID ? n : CHANGEPOINT_GRID) + 1, sizeof(*cuts));
 	out = mem_zalloc(n, sizeof(*out));
 	if (n >= CHANGEPOINT_MIN_N)
 		ret->outliers = changepoint_outliers(out, x, n, opt ? opt->window : 0);
 	for (size_t i = 0; i < n; i++)
-		if (!out[i]) {
-			place[n_kept] = i;
+		if (!out[i])
 			kept[n_kept++] = x[i];
-		}
 	if (n >= CHANGEPOINT_MIN_N)
 		n_cuts = changepoint_cut(cuts, kept, n_kept, opt, &ret->spacing);
 	ret->list = mem_zalloc(n_cuts + 1, sizeof(*ret->list));
 	for (size_t i = 0; i <= n_cuts; i++) {
-		size_t a = i ? cuts[i - 1] : 0, b = i < n_cuts ? cuts[i] : n_kept;
+		size_t a = i ? cuts[i - 1] : 0, b = i < n_cuts ? cuts[i] : n_kept, to = n;
 
-		add_segment(ret, kept, a, b, i ? place[a] : 0, i < n_cuts ? place[b] : n);
+		if (i < n_cuts)
+			for (to = from; seen < b || out[to]; to++)
+				seen += !out[to];
+		add_segment(ret, kept, a, b, from, to);
+		from = to;
 	}
 	if (n >= CHANGEPOINT_MIN_N)
 		classify(ret, n, opt && opt->delta > 0 ? opt->delta : DELTA);

@@ -91,7 +91,7 @@ const char *changepoint_kind_name(enum changepoint_kind kind);
 
 /*
  * The cutting alone, without outliers' rule and whatever n is: indices of the first samples of new
- * segments, ascending, room for n / 2 in ret; returns how many. *ret_spacing (or NULL) as above.
+ * segments, ascending, room for n / 2 in ret, or CHANGEPOINT_GRID; returns how many. *ret_spacing (or NULL) as above.
  */
 size_t changepoint_cut(size_t *ret, const double *x, size_t n, const struct changepoint_options *opt,
 		       size_t *ret_spacing);

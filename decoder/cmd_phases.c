@@ -3,22 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "decoder/analysis.h"
 #include "decoder/args.h"
 #include "decoder/cmd.h"
-#include "decoder/episodes.h"
-#include "decoder/module_how.h"
-#include "decoder/origin.h"
 #include "decoder/phase_rules.h"
-#include "decoder/phases.h"
 #include "decoder/process_model.h"
 #include "decoder/say.h"
-#include "decoder/session_model.h"
 #include "trace/options.h"
 
 #define TOP_DEFAULT 20
 
 struct request {
-	const char *dir, *label, *rules_file;
+	const char *dir, *label, *rules_file, *reference;
 	bool json, passes, explain;
 	uint64_t top;
 };
@@ -42,29 +38,32 @@ static int explain(const struct phases *v, const char *label)
 	return say_fail(EXIT_FOUND, "phases", "no phase or shape is called '%s'", label);
 }
 
-static int show(const struct request *q, const struct phase_rules *rules)
+static int show(const struct request *q, const struct phases *v)
 {
-	struct session s = { 0 };
-	struct phases v;
-	int code = session_load(&s, "phases", q->dir), shown = EXIT_OK;
-
-	if (code && !s.n)
-		return code;
-	origins_decide(&s, NULL);
-	module_how_find(&s);
-	episodes_find(&s);
-	phases_find(&v, &s, rules, false);
 	if (q->json)
-		shown = phases_json(&v, q->top);
-	else if (q->passes)
-		phases_csv(&v);
-	else if (q->explain)
-		shown = explain(&v, q->label);
+		return phases_json(v, q->top);
+	if (q->explain)
+		return explain(v, q->label);
+	if (q->passes)
+		phases_csv(v);
 	else
-		phases_text(&v, q->top);
-	phases_release(&v);
-	session_release(&s);
-	return shown ? shown : code;
+		phases_text(v, q->top);
+	return EXIT_OK;
+}
+
+static int run(const struct request *q, const struct phase_rules *rules)
+{
+	const struct analysis_options opt = { .phase_rules = rules, .reference = q->reference };
+	struct analysis a;
+	int code = analysis_load(&a, "phases", q->dir, &opt);
+
+	if (a.s.n) {
+		const int shown = show(q, &a.phases);
+
+		code = shown ? shown : code;
+	}
+	analysis_release(&a);
+	return code;
 }
 
 static bool is_label(const char *word)
@@ -86,11 +85,15 @@ int cmd_phases(int argc, char **argv)
 		  .help = "print one line of CSV for each pass" },
 		{ .flag = "explain",
 		  .on = &q.explain,
-		  .help = "what speaks for each label; of PHASE (a label or shape) only" },
+		  .help = "what speaks for each label and verdict; of PHASE (a label or shape) only" },
 		{ .flag = "phase-rules",
 		  .value = "FILE",
 		  .text = &q.rules_file,
 		  .help = "rules of your own for phases (docs/phases.md)" },
+		{ .flag = "reference",
+		  .value = "DIR",
+		  .text = &q.reference,
+		  .help = "an eager session of the same program, for verdicts (docs/verdicts.md)" },
 		{ .flag = "top",
 		  .value = "N",
 		  .text = &top_text,
@@ -98,7 +101,8 @@ int cmd_phases(int argc, char **argv)
 	};
 	const struct args args = {
 		.command = "phases",
-		.synopsis = "DIR [--json | --passes | --explain [PHASE]] [--phase-rules FILE] [--top N]",
+		.synopsis = "DIR [--json | --passes | --explain [PHASE]] [--phase-rules FILE]\n       "
+			    "[--reference DIR] [--top N]",
 		.about = "The forward passes of a process, told apart from behaviour alone: latency by "
 			 "phase and\nshape, cold starts and changes, and why slow passes were slow.",
 		.table = table,
@@ -127,7 +131,7 @@ int cmd_phases(int argc, char **argv)
 	}
 	if (q.rules_file && (code = phase_rules_load(&rules, "phases", q.rules_file)))
 		return code;
-	code = show(&q, q.rules_file ? &rules : NULL);
+	code = run(&q, q.rules_file ? &rules : NULL);
 	phase_rules_release(&rules);
 	return code;
 }

@@ -1,20 +1,36 @@
 /* jitness report: a session at a glance. */
+#include "decoder/analysis.h"
 #include "decoder/args.h"
+#include "decoder/claims.h"
 #include "decoder/cmd.h"
-#include "decoder/module_how.h"
 #include "decoder/origin_rules.h"
-#include "decoder/phases.h"
 #include "decoder/report.h"
+#include "decoder/report_claims.h"
 #include "decoder/report_origin.h"
 #include "decoder/say.h"
-#include "decoder/session_model.h"
 #include "trace/options.h"
 
 #define TOP_DEFAULT 20
 
+/* claims: NULL: none. */
+static int show(const struct analysis *a, struct claims *claims, bool json, const char *which, size_t top)
+{
+	if (claims)
+		claims_judge(claims, a);
+	if (json)
+		return report_json(&a->s, &a->phases, claims);
+	if (which)
+		return report_explain(&a->s, which, top);
+	report_text(&a->s, &a->phases, top);
+	if (claims)
+		report_claims_text(claims);
+	return EXIT_OK;
+}
+
 int cmd_report(int argc, char **argv)
 {
-	const char *dir = NULL, *top_text = NULL, *which = NULL, *rules_file = NULL;
+	const char *dir = NULL, *top_text = NULL, *which = NULL, *rules_file = NULL, *claims_file = NULL;
+	struct analysis_options opt = { 0 };
 	bool json = false, no_phases = false;
 	const struct arg table[] = {
 		{ .flag = "json",
@@ -31,6 +47,14 @@ int cmd_report(int argc, char **argv)
 		{ .flag = "no-phases",
 		  .on = &no_phases,
 		  .help = "leave out phases: they need a second reading of the traces" },
+		{ .flag = "claims",
+		  .value = "FILE",
+		  .text = &claims_file,
+		  .help = "what is claimed of the session, and what the trace says to it (docs/verify.md)" },
+		{ .flag = "reference",
+		  .value = "DIR",
+		  .text = &opt.reference,
+		  .help = "an eager session of the same program, for verdicts (docs/verdicts.md)" },
 		{ .flag = "origin-rules",
 		  .value = "FILE",
 		  .text = &rules_file,
@@ -39,7 +63,7 @@ int cmd_report(int argc, char **argv)
 	const struct args args = {
 		.command = "report",
 		.synopsis = "DIR [--json] [--top N] [--explain MODULE] [--no-phases] "
-			    "[--origin-rules FILE]",
+			    "[--claims FILE]\n       [--reference DIR] [--origin-rules FILE]",
 		.about = "What ran, what was loaded and compiled, and what was lost. DIR is a "
 			 "session's "
 			 "directory\nor a single trace.",
@@ -50,8 +74,9 @@ int cmd_report(int argc, char **argv)
 		.usage_code = EXIT_USAGE,
 	};
 	struct origin_rules rules = { 0 };
-	struct session s = { 0 };
-	struct phases phases = { 0 };
+	const struct expect_terms terms = { .origins = &rules };
+	struct claims claims = { 0 };
+	struct analysis a = { 0 };
 	uint64_t top = TOP_DEFAULT;
 	size_t n;
 	int code;
@@ -62,27 +87,25 @@ int cmd_report(int argc, char **argv)
 		return say_fail(EXIT_USAGE, "report", "--top: '%s' is not a number", top_text);
 	if (which && json)
 		return say_fail(EXIT_USAGE, "report", "--explain and --json: choose one");
+	if (claims_file && (which || no_phases))
+		return say_fail(EXIT_USAGE, "report", "--claims and %s: choose one", which ? "--explain" : "--no-phases");
 	if (rules_file && (code = origin_rules_load(&rules, "report", rules_file)))
 		return code;
-	code = session_load(&s, "report", dir);
-	if (code && !s.n) {
+	if (claims_file && (code = claims_load(&claims, "report", claims_file, &terms))) {
 		origin_rules_release(&rules);
 		return code;
 	}
-	origins_decide(&s, rules_file ? &rules : NULL);
-	module_how_find(&s);
-	episodes_find(&s);
-	if (!no_phases && !which)
-		phases_find(&phases, &s, NULL, !json);
-	if (json || which) {
-		int printed = json ? report_json(&s, &phases) : report_explain(&s, which, top);
+	opt.origin_rules = rules_file ? &rules : NULL;
+	opt.no_phases = no_phases || which;
+	opt.brief = !json && !claims_file;
+	code = analysis_load(&a, "report", dir, &opt);
+	if (a.s.n) {
+		const int shown = show(&a, claims_file ? &claims : NULL, json, which, top);
 
-		code = printed ? printed : code;
-	} else {
-		report_text(&s, &phases, top);
+		code = shown ? shown : code;
 	}
-	phases_release(&phases);
-	session_release(&s);
+	analysis_release(&a);
+	claims_release(&claims);
 	origin_rules_release(&rules);
 	return code;
 }

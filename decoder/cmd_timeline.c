@@ -5,17 +5,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "decoder/analysis.h"
 #include "decoder/args.h"
 #include "decoder/cmd.h"
 #include "decoder/episodes.h"
 #include "decoder/idmap.h"
-#include "decoder/module_how.h"
-#include "decoder/origin.h"
 #include "decoder/origin_rules.h"
 #include "decoder/process_model.h"
 #include "decoder/report_stack.h"
 #include "decoder/say.h"
-#include "decoder/session_model.h"
 #include "decoder/timeline.h"
 #include "trace/options.h"
 
@@ -24,16 +22,11 @@
 /* An episode that may still grow is not told yet. */
 #define SETTLED_NS 1000000000u
 
-static int load(struct session *s, const char *dir, const struct origin_rules *rules)
+static int load(struct analysis *ret, const char *dir, const struct origin_rules *rules)
 {
-	int code = session_load(s, "timeline", dir);
+	const struct analysis_options opt = { .origin_rules = rules, .no_phases = true };
 
-	if (code && !s->n)
-		return code;
-	origins_decide(s, rules);
-	module_how_find(s);
-	episodes_find(s);
-	return code;
+	return analysis_load(ret, "timeline", dir, &opt);
 }
 
 static bool running(const struct session *s)
@@ -96,17 +89,19 @@ static int follow(const char *dir, const struct origin_rules *rules, uint64_t in
 	if (isatty(STDOUT_FILENO))
 		timeline_header();
 	while (more) {
-		struct session s = { 0 };
+		struct analysis a;
 
-		code = load(&s, dir, rules);
-		if (code && !s.n)
+		code = load(&a, dir, rules);
+		if (!a.s.n) {
+			analysis_release(&a);
 			break;
+		}
 		more = !ended && !interrupted && !ferror(stdout);
-		ended = !running(&s);
-		tell_new(&s, &told, !more);
+		ended = !running(&a.s);
+		tell_new(&a.s, &told, !more);
 		if (!more && isatty(STDOUT_FILENO))
-			timeline_limits(&s);
-		session_release(&s);
+			timeline_limits(&a.s);
+		analysis_release(&a);
 		if (more && !ended)
 			nanosleep(&pause, NULL); /* a signal cuts it short: then the last look follows */
 	}
@@ -116,19 +111,17 @@ static int follow(const char *dir, const struct origin_rules *rules, uint64_t in
 
 static int show(const char *dir, const struct origin_rules *rules, bool json, size_t top)
 {
-	struct session s = { 0 };
-	int code = load(&s, dir, rules);
+	struct analysis a;
+	int code = load(&a, dir, rules);
 
-	if (code && !s.n)
-		return code;
-	if (json) {
-		int printed = timeline_json(&s);
+	if (a.s.n && json) {
+		int printed = timeline_json(&a.s);
 
 		code = printed ? printed : code;
-	} else {
-		timeline_text(&s, top);
+	} else if (a.s.n) {
+		timeline_text(&a.s, top);
 	}
-	session_release(&s);
+	analysis_release(&a);
 	return code;
 }
 

@@ -5,6 +5,7 @@
 
 #include "decoder/mem.h"
 #include "decoder/name_table.h"
+#include "decoder/sorted.h"
 #include "trace/encode.h"
 
 static bool room(struct compile_table *t, size_t n)
@@ -132,16 +133,8 @@ void compile_table_join(struct compile_table *t)
 
 uint32_t compile_call_at(const struct compile_table *t, uint32_t tid, uint64_t time)
 {
-	size_t lo = 0, hi = t->n_calls;
+	size_t lo = SORTED_UPTO(t->calls, t->n_calls, start, time);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->calls[mid].start <= time)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	for (int back = 0; back < CALLS_BACK && lo--; back++)
 		if (t->calls[lo].tid == tid && t->calls[lo].end >= time)
 			return (uint32_t)lo;

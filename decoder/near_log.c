@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "decoder/mem.h"
+#include "decoder/sorted.h"
 #include "decoder/tally.h"
 #include "trace/encode.h"
 
@@ -73,30 +74,22 @@ static void add_event(struct near_log *l, uint64_t start, uint64_t end)
 /* How many windows begin at or before `time`. */
 static size_t windows_before(const struct near_log *l, uint64_t time)
 {
-	size_t lo = 0, hi = l->n_events;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (l->events[mid].start <= time)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return SORTED_UPTO(l->events, l->n_events, start, time);
 }
 
 /*
  * Drops what lies far from every event. The newer half stays: its events may not have been read
  * yet. A row between windows stays when its neighbour belongs to another gap: it is the last
- * one before a window, or the first one after.
+ * one before a window, or the first one after. What stayed is not looked at again: a list that is full of
+ * rows near events would be gone through for every few rows that come.
  */
 static void thin(const struct near_log *l, struct near_list *list)
 {
-	size_t half = list->n / 2, kept = 0, before = SIZE_MAX;
-	size_t at = half ? windows_before(l, list->list[0].start) : 0;
+	size_t end = list->settled + (list->n - list->settled) / 2, kept = list->settled;
+	size_t before = kept ? windows_before(l, list->list[kept - 1].start) : SIZE_MAX;
+	size_t at = end > kept ? windows_before(l, list->list[kept].start) : 0;
 
-	for (size_t i = 0; i < half; i++) {
+	for (size_t i = list->settled; i < end; i++) {
 		size_t next = windows_before(l, list->list[i + 1].start);
 		bool inside = at && list->list[i].start <= l->events[at - 1].end;
 
@@ -105,11 +98,12 @@ static void thin(const struct near_log *l, struct near_list *list)
 		before = at;
 		at = next;
 	}
-	memmove(&list->list[kept], &list->list[half], (list->n - half) * sizeof(*list->list));
-	list->n -= half - kept;
+	memmove(&list->list[kept], &list->list[end], (list->n - end) * sizeof(*list->list));
+	list->n -= end - kept;
+	list->settled = kept;
 }
 
-static struct near_row *add_row(struct near_log *l, struct near_list *list)
+static struct near_row *more_room(struct near_log *l, struct near_list *list)
 {
 	/* Once it is of no use, thinning is tried again now and then. */
 	if (list->n >= list->limit && list->dropped % NEAR_FEW == 0) {
@@ -127,6 +121,13 @@ static struct near_row *add_row(struct near_log *l, struct near_list *list)
 	}
 	MEM_MORE(list->list, list->n, list->cap);
 	return &list->list[list->n++];
+}
+
+static inline struct near_row *add_row(struct near_log *l, struct near_list *list)
+{
+	if (list->n < list->limit && list->n < list->cap)
+		return &list->list[list->n++];
+	return more_room(l, list);
 }
 
 static uint32_t length(uint64_t start, uint64_t end)
@@ -248,15 +249,23 @@ void near_log_fold(struct near_log *l, const struct section *s)
 	}
 }
 
+/* Rows come nearly in order, and qsort takes as much memory again. */
+static void sort_rows(struct near_list *list, int (*order)(const void *, const void *))
+{
+	size_t i = 1;
+
+	while (i < list->n && order(&list->list[i - 1], &list->list[i]) <= 0)
+		i++;
+	if (i < list->n)
+		qsort(list->list, list->n, sizeof(*list->list), order);
+}
+
 void near_log_join(struct near_log *l)
 {
 	merge_events(l);
 	for (size_t i = 0; i < l->n_threads; i++)
-		if (l->threads[i].launches.n)
-			qsort(l->threads[i].launches.list, l->threads[i].launches.n,
-			      sizeof(struct near_row), by_start);
-	if (l->work.n)
-		qsort(l->work.list, l->work.n, sizeof(struct near_row), by_corr);
+		sort_rows(&l->threads[i].launches, by_start);
+	sort_rows(&l->work, by_corr);
 }
 
 const struct near_list *near_launches(const struct near_log *l, uint32_t tid)
@@ -268,32 +277,14 @@ const struct near_list *near_launches(const struct near_log *l, uint32_t tid)
 
 size_t near_first(const struct near_list *l, uint64_t time)
 {
-	size_t lo = 0, hi = l->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (l->list[mid].start < time)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return SORTED_BELOW(l->list, l->n, start, time);
 }
 
 const struct near_row *near_work(const struct near_log *l, uint64_t corr)
 {
-	size_t lo = 0, hi = l->work.n;
+	size_t i = SORTED_BELOW(l->work.list, l->work.n, corr, corr);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (l->work.list[mid].corr < corr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < l->work.n && l->work.list[lo].corr == corr ? &l->work.list[lo] : NULL;
+	return i < l->work.n && l->work.list[i].corr == corr ? &l->work.list[i] : NULL;
 }
 
 uint64_t near_dropped(const struct near_log *l)

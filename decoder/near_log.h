@@ -35,6 +35,7 @@ struct near_row {
 struct near_list {
 	struct near_row *list;
 	size_t n, cap, limit;
+	size_t settled;   /* of n, the first: judged once to lie near an event */
 	uint64_t dropped; /* rows near an event that there was no room for */
 };
 

@@ -22,11 +22,6 @@ struct op_stream {
 	struct op_owner {
 		uint32_t context, stream, tid; /* tid 0: free */
 	} streams[STREAMS], contexts[CONTEXTS];
-	struct idmap launches_of; /* tid -> index in launches */
-	uint64_t *launches;
-	size_t n_threads, threads_cap;
-	uint64_t most;            /* launches of main_tid */
-	uint32_t main_tid;
 	op_fn fn;
 	void *arg;
 	struct op_stream_status status;
@@ -52,7 +47,7 @@ static uint32_t thread_of(struct op_stream *st, const struct op_entry *e)
 
 	if (s->tid && s->context == e->context && s->stream == e->stream)
 		return s->tid;
-	return c->tid && c->context == e->context ? c->tid : st->main_tid;
+	return c->tid && c->context == e->context ? c->tid : st->p->main_tid;
 }
 
 /* --- from entries to operations */
@@ -126,7 +121,7 @@ static bool give(void *arg, const struct op_entry *e)
 		op.bytes = e->host_start;
 		break;
 	case OP_SYNC:
-		op.tid = thread_of(st, e);
+		op.tid = e->tid ? e->tid : thread_of(st, e);
 		op.symbol = e->symbol;
 		op.host_start = e->host_start;
 		op.host_end = e->host_end;
@@ -176,29 +171,12 @@ static void widen(struct op_entry *e, uint64_t start, uint64_t end)
 		e->gpu_end = end;
 }
 
-static void count_launches(struct op_stream *st, uint32_t tid, uint32_t rows)
-{
-	uint32_t i = idmap_get(&st->launches_of, tid);
-
-	if (i == IDMAP_NONE) {
-		MEM_MORE(st->launches, st->n_threads, st->threads_cap);
-		i = (uint32_t)st->n_threads++;
-		idmap_put(&st->launches_of, tid, i);
-	}
-	st->launches[i] += rows;
-	if (st->launches[i] > st->most) {
-		st->most = st->launches[i];
-		st->main_tid = tid;
-	}
-}
-
 static void fold_launches(struct op_stream *st, const struct section *s)
 {
 	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
 	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->col[LAUNCH_API];
 	const uint64_t *result = s->col[LAUNCH_RESULT];
 
-	count_launches(st, s->tid, s->rows);
 	for (uint32_t i = 0; i < s->rows; i++) {
 		struct op_entry *e;
 
@@ -321,6 +299,8 @@ static void fold_memsets(struct op_stream *st, const struct section *s)
 
 static void fold_syncs(struct op_stream *st, const struct section *s)
 {
+	const bool launches = idmap_get(&st->p->launch_counts.by_tid, s->tid) != IDMAP_NONE;
+
 	for (uint32_t i = 0; i < s->rows; i++) {
 		struct op_entry *e = add(st, s->col[SYNC_CORR][i], OP_SYNC);
 
@@ -331,6 +311,8 @@ static void fold_syncs(struct op_stream *st, const struct section *s)
 		e->stream = (uint32_t)s->col[SYNC_STREAM][i];
 		e->host_start = s->col[SYNC_START][i];
 		e->host_end = s->col[SYNC_END][i];
+		/* Some have a thread that only waits, for another's work. */
+		e->tid = s->col[SYNC_API][i] && launches ? s->tid : 0;
 	}
 }
 
@@ -375,7 +357,7 @@ int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg
 	st->fn = fn;
 	st->arg = arg;
 	op_captures_init(&st->captures, p);
-	op_window_init(&st->window, give, st);
+	op_window_init(&st->window, &p->op_lag, give, st);
 	while (!st->window.stopped && (err = reader_next(r, &s)) == 1)
 		fold(st, &s);
 	op_window_drain(&st->window);
@@ -383,8 +365,6 @@ int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg
 	ret->late = st->window.late;
 	op_window_release(&st->window);
 	op_captures_release(&st->captures);
-	idmap_release(&st->launches_of);
-	free(st->launches);
 	free(st);
 	return err < 0 ? err : 0;
 }

@@ -2,7 +2,7 @@
  * op_stream: what a process asked of the GPU, operation by operation, in the order in which the
  * host asked (correlation ids rise with every call): launches joined with their kernel or graph
  * replay, copies, sets and syncs. A second pass over the trace; rows that arrive late in the file
- * wait in a window of fixed size (op_window.h), so memory does not grow with the trace.
+ * wait in a window of bounded size (op_window.h), so memory does not grow with the trace.
  *
  * Left out: launches that failed; GPU work without its launch (counted). A trace without LAUNCH
  * records (level churn) has no operations.
@@ -28,9 +28,9 @@ struct op {
 	uint64_t host_start, host_end; /* of the call; copies, sets: 0; syncs: the wait */
 	uint64_t gpu_start, gpu_end;   /* graph replay: first to last */
 	uint32_t kind;     /* enum op_kind */
-	uint32_t tid;      /* of the caller; copies, sets, syncs: of the last launch on their
-			      stream, else in their context, else the thread with the most
-			      launches so far */
+	uint32_t tid;      /* of the caller; copies, sets, and syncs whose thread is not known (SYNC.API 0) or
+			      launches nothing: of the last launch on their stream, else in their
+			      context, else the thread with the most launches */
 	uint32_t context, stream; /* launches without a GPU record: 0 */
 	uint32_t symbol;   /* OP_KERNEL: session's name; OP_GRAPH: graph id; OP_MEMCPY: enum
 			      copy_kind; OP_SYNC: enum sync_type; OP_MEMSET: 0. OP_SYMBOL_NONE:

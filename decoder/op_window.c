@@ -8,11 +8,36 @@
 #define SLOTS         (2 * OP_WINDOW)
 #define INDEX_MASK    (OP_WINDOW - 1)
 #define KEY_MAX       (UINT64_MAX >> OP_WINDOW_BITS)
-#define SLOT_ID_SHIFT (OP_WINDOW_BITS + 1) /* room for index + 1 */
 #define DIGIT_BITS    13 /* two passes for the usual window; the counters stay in L1 */
 #define DIGITS        (1u << DIGIT_BITS)
 
-void op_window_init(struct op_window *w, op_window_fn fn, void *arg)
+void op_lag_add(struct op_lag *l, const uint64_t *corr, uint32_t rows)
+{
+	uint64_t newest = l->newest, most = l->most;
+
+	for (uint32_t i = 0; i < rows; i++) {
+		uint64_t id;
+
+		if (!corr[i] || corr[i] > UINT32_MAX)
+			continue;
+		id = op_id(&newest, (uint32_t)corr[i]);
+		if (newest - id > most)
+			most = newest - id;
+	}
+	l->newest = newest;
+	l->most = most;
+}
+
+static void set_limit(struct op_window *w, uint32_t limit)
+{
+	w->limit = limit;
+	w->slots_mask = 2 * (uint64_t)limit - 1;
+	/* When all ids that wait have a place of their own, looking one up is a step to its neighbour. */
+	while (w->slots_mask < 4 * w->lag && w->slots_mask < SLOTS - 1)
+		w->slots_mask = 2 * w->slots_mask + 1;
+}
+
+void op_window_init(struct op_window *w, const struct op_lag *lag, op_window_fn fn, void *arg)
 {
 	*w = (struct op_window){
 		.entries = mem_zalloc(OP_WINDOW, sizeof(*w->entries)),
@@ -20,9 +45,11 @@ void op_window_init(struct op_window *w, op_window_fn fn, void *arg)
 		.order = mem_zalloc(OP_WINDOW, sizeof(*w->order)),
 		.spare = mem_zalloc(OP_WINDOW, sizeof(*w->spare)),
 		.vacant = mem_zalloc(OP_WINDOW, sizeof(*w->vacant)),
+		.lag = lag->most,
 		.fn = fn,
 		.arg = arg,
 	};
+	set_limit(w, OP_WINDOW_MIN);
 }
 
 void op_window_release(struct op_window *w)
@@ -35,30 +62,18 @@ void op_window_release(struct op_window *w)
 	*w = (struct op_window){ 0 };
 }
 
-/* Holds the id, too: a probe that meets another one need not look at its entry. */
-static uint64_t slot_put(uint64_t id, uint64_t index)
-{
-	return id << SLOT_ID_SHIFT | (index + 1);
-}
-
-static uint32_t slot_index(uint64_t slot)
-{
-	return (uint32_t)(slot & ((1u << SLOT_ID_SHIFT) - 1)) - 1;
-}
-
 /* Ids are nearly consecutive: the low bits keep neighbours on one cache line. */
-static uint64_t slot_home(uint64_t id)
+static uint64_t slot_home(const struct op_window *w, uint64_t id)
 {
-	return id ^ (id / SLOTS) * 0x9e3779b1u;
+	return id ^ (id / (w->slots_mask + 1)) * 0x9e3779b1u;
 }
 
-static uint64_t *slot_of(const struct op_window *w, uint64_t id)
+static uint32_t *slot_of(const struct op_window *w, uint64_t id)
 {
-	for (uint64_t i = slot_home(id);; i++) {
-		uint64_t *slot = &w->slots[i & (SLOTS - 1)];
+	for (uint64_t i = slot_home(w, id);; i++) {
+		uint32_t *slot = &w->slots[i & w->slots_mask];
 
-		if (!*slot || (*slot >> SLOT_ID_SHIFT == id << SLOT_ID_SHIFT >> SLOT_ID_SHIFT &&
-			       w->entries[slot_index(*slot)].corr == id))
+		if (!*slot || w->entries[*slot - 1].corr == id)
 			return slot;
 	}
 }
@@ -122,12 +137,11 @@ static struct op_entry *entry_at(const struct op_window *w, uint32_t i)
 }
 
 /*
- * Gives out the `count` lowest. Copies of the last one's id may stay behind: no row joins them, and
- * its launch comes before them.
+ * Gives out the `count` lowest; they are sorted. Copies of the last one's id may stay behind: no row joins
+ * them, and its launch comes before them.
  */
-static void advance(struct op_window *w, uint32_t count)
+static void give(struct op_window *w, uint32_t count)
 {
-	sort(w);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct op_entry *e = entry_at(w, i);
 
@@ -143,19 +157,44 @@ static void advance(struct op_window *w, uint32_t count)
 	w->n -= count;
 	w->vacant_next = 0;
 	memmove(w->order, w->order + count, w->n * sizeof(*w->order));
-	memset(w->slots, 0, SLOTS * sizeof(*w->slots));
+}
+
+/* How many lie further back than any row will; they are sorted. */
+static uint32_t complete(const struct op_window *w)
+{
+	uint64_t from = w->newest > w->lag ? w->newest - w->lag : 0;
+	uint32_t i = 0;
+
+	while (i < w->n && entry_at(w, i)->corr < from)
+		i++;
+	return i;
+}
+
+static void make_room(struct op_window *w)
+{
+	uint32_t count;
+
+	sort(w);
+	count = complete(w);
+	if (count < w->limit / 2 && w->limit == OP_WINDOW)
+		count = OP_WINDOW / 2;
+	if (count)
+		give(w, count);
+	if (w->n > w->limit / 2)
+		set_limit(w, w->limit * 2);
+	memset(w->slots, 0, (w->slots_mask + 1) * sizeof(*w->slots));
 	for (uint32_t i = 0; i < w->n; i++) {
 		const uint64_t id = order_id(w->order[i]);
 
 		if (order_joins(w->order[i]))
-			*slot_of(w, id) = slot_put(id, w->order[i] & INDEX_MASK);
+			*slot_of(w, id) = (uint32_t)(w->order[i] & INDEX_MASK) + 1;
 	}
 }
 
 static bool room(struct op_window *w, uint64_t id)
 {
-	if (w->n == OP_WINDOW && id > w->passed)
-		advance(w, OP_WINDOW / 2);
+	if (w->n == w->limit && id > w->passed)
+		make_room(w);
 	if (w->stopped)
 		return false;
 	w->late += id <= w->passed;
@@ -164,7 +203,7 @@ static bool room(struct op_window *w, uint64_t id)
 
 static struct op_entry *put(struct op_window *w, uint64_t id, enum op_rank rank)
 {
-	uint32_t index = w->used < OP_WINDOW ? w->used++ : w->vacant[w->vacant_next++];
+	uint32_t index = w->used < w->limit ? w->used++ : w->vacant[w->vacant_next++];
 
 	w->order[w->n++] = order_of(id, rank, index);
 	w->entries[index] = (struct op_entry){ .corr = id };
@@ -173,16 +212,16 @@ static struct op_entry *put(struct op_window *w, uint64_t id, enum op_rank rank)
 
 struct op_entry *op_window_join(struct op_window *w, uint64_t id)
 {
-	uint64_t *slot = slot_of(w, id);
+	uint32_t *slot = slot_of(w, id);
 	struct op_entry *e;
 
 	if (*slot)
-		return &w->entries[slot_index(*slot)];
+		return &w->entries[*slot - 1];
 	if (!room(w, id))
 		return NULL;
 	slot = slot_of(w, id); /* room() may have made it anew */
 	e = put(w, id, OP_RANK_LAUNCH);
-	*slot = slot_put(id, (uint64_t)(e - w->entries));
+	*slot = (uint32_t)(e - w->entries) + 1;
 	return e;
 }
 
@@ -193,6 +232,8 @@ struct op_entry *op_window_add(struct op_window *w, uint64_t id, enum op_rank ra
 
 void op_window_drain(struct op_window *w)
 {
-	if (w->n)
-		advance(w, w->n);
+	if (w->n) {
+		sort(w);
+		give(w, w->n);
+	}
 }

@@ -67,6 +67,10 @@ enum origin_pattern {
 	ORIGIN_PATTERN_COUNT
 };
 
+/* Of a user's rule. */
+#define ORIGIN_RULE_NAME_MAX   64
+#define ORIGIN_RULE_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
 struct origin_rule {
 	const char *id;         /* stable; lower case and dashes */
 	enum origin_id origin;

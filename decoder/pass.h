@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decoder/op_stream.h"
+#include "decoder/pass_spill.h"
+
 struct process;
 struct session;
 
@@ -35,7 +38,9 @@ enum pass_label {
 	X(KERNELS, "kernels of one row or of many")  /* gemv, splitkv ... against large grids */ \
 	X(TOKEN, "one token read back")                                                       \
 	X(MARKER, "a marker or rule says so")                                                 \
-	X(INPUT, "input copied in just before")  /* as a prompt is, and no other step */
+	X(INPUT, "input copied in just before")  /* as a prompt is, and no other step */      \
+	X(ROWS, "a token read back for each running sequence") /* and the new one: mixed */   \
+	X(UNREAD, "nothing read back, unlike later") /* nobody asked for it: warm-up */
 enum pass_vote {
 #define X(N, s) VOTE_##N,
 	PASS_VOTES(X)
@@ -45,7 +50,7 @@ enum pass_vote {
 
 struct pass {
 	uint64_t host_start;  /* launch of its first operation */
-	uint64_t wall_start;  /* that, or the end of the pass before when the thread went on at once */
+	uint64_t wall_start;  /* that, or the end of what the thread did before, or a load: pass_wall.h */
 	uint64_t end;         /* last GPU work or sync of it that the host waited for */
 	uint64_t gpu_start, gpu_end, busy_ns; /* busy: union of its GPU work */
 	uint64_t queue_ns;    /* first launch to first GPU work */
@@ -69,13 +74,21 @@ struct pass_shape {
 };
 
 struct pass_table {
-	struct pass *list;    /* by host_start; backed by an unlinked file beyond 64 Ki passes */
+	struct pass *list;    /* by host_start; backed by an unlinked file beyond SPILL_ITEMS passes */
 	size_t n;
 	struct pass_shape *shapes;
 	size_t n_shapes;
 	uint64_t ops, ops_outside; /* operations, and those in no pass (load, warm-up, capture, autotuning) */
+	struct op_stream_status reading; /* operations that were late, unmatched ...: never silently */
 	const char *why_none; /* static: why there are no passes; NULL when there are */
-	size_t mapped; /* bytes of list that are a file's (pass_spill.h); 0: malloc */
+	struct spill_window *window; /* of list (pass_spill.h); NULL: malloc */
 };
+
+/* One of many that are looked at: memory holds a few blocks of a long list. list[i] is for a single one. */
+static inline struct pass *pass_nth(const struct pass_table *t, size_t i)
+{
+	spill_touch(t->window, i);
+	return &t->list[i];
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "decoder/mem.h"
+#include "decoder/pass_burst.h"
 
 #define CANDIDATES_MAX 192u
 #define ANCHORS_MAX    64u   /* symbols tried as the first or last of a pass */
@@ -234,8 +235,12 @@ static bool refines(const struct choosing *c, uint32_t fine, uint32_t coarse)
 	const struct pass_score *f = &c->rules[fine].score, *o = &c->rules[coarse].score;
 	size_t both = 0;
 
-	if (f->loose || f->inside || f->uniform < 0.9 || f->cuts < o->cuts + o->cuts / 4 ||
-	    (f->at_wait < 0.9 && f->growth < 0.3 && !(f->replays && f->in_a_row >= 0.7)))
+	/* Bursts of many passes may be few. */
+	if (f->cuts <= o->cuts || (!f->bursts && f->cuts < o->cuts + o->cuts / 4))
+		return false;
+	if (!f->bursts &&
+	    (f->loose || f->inside || f->uniform < 0.9 ||
+	     (f->at_wait < 0.9 && f->growth < 0.3 && !(f->replays && f->in_a_row >= 0.7))))
 		return false;
 	for (size_t i = 0; i < c->n; i++) {
 		/* Small kernels may run before a replay. */
@@ -250,6 +255,17 @@ static bool refines(const struct choosing *c, uint32_t fine, uint32_t coarse)
 			}
 	}
 	return both * 10 >= o->cuts * 9;
+}
+
+/* Waits that each end one pass or many. */
+static void add_bursts(struct choosing *c)
+{
+	for (uint32_t k = c->n_rules; k-- > 0;) {
+		if (!c->cuts[k] || !c->rules[k].wait || c->n_rules == CANDIDATES_MAX ||
+		    !pass_rule_in_bursts(&c->rules[c->n_rules], &c->rules[k], c->items, c->n))
+			continue;
+		note_cuts(c, c->n_rules++);
+	}
 }
 
 static uint32_t typical_gap(const struct choosing *c)
@@ -290,6 +306,7 @@ void pass_rule_choose(struct pass_rule *ret, const struct pass_item *items, size
 		if (usable(&c->rules[k].score))
 			note_cuts(c, k);
 	}
+	add_bursts(c);
 	for (uint32_t k = 0; k < c->n_rules; k++) {
 		if (!c->cuts[k])
 			continue;

@@ -25,6 +25,7 @@ struct pass_score {
 	double uniform;    /* passes that begin, or end, with the commonest symbol */
 	double in_a_row;   /* neighbours that are of one kind / neighbours */
 	bool replays;      /* a rule of replays: no part of one can be a pass */
+	bool bursts;       /* waits, and in bursts of many passes a symbol (pass_burst.h) */
 	bool inside;       /* a part of a pass: one more of it each n times, with more in it */
 	bool composite;    /* several passes in one: a finer rule says */
 	bool scraps;       /* much of what it cuts is next to nothing */
@@ -32,13 +33,18 @@ struct pass_score {
 	double total;
 };
 
-enum { CUT_LEFT = 1, CUT_RIGHT = 2 };
+enum {
+	CUT_LEFT = 1,  /* a pass may end with it; RIGHT: begin: where the host waited, or paused */
+	CUT_RIGHT = 2,
+	CUT_AFTER = 4, /* ends with it, BEFORE: begins, without that too */
+	CUT_BEFORE = 8,
+};
 
 struct pass_rule {
-	uint8_t *mark;    /* by symbol: CUT_LEFT: a pass may end with it, CUT_RIGHT: begin */
+	uint8_t *mark;    /* by symbol: CUT_ */
 	uint32_t n_marks;
-	bool wait;        /* only where the host waited */
-	uint32_t gap_ns;  /* only after a pause of this */
+	bool wait;        /* LEFT, RIGHT: only where the host waited */
+	uint32_t gap_ns;  /* the same: only after a pause of this */
 	struct pass_score score;
 	const char *why_none; /* static; NULL: there is a rule */
 };
@@ -52,12 +58,14 @@ void pass_rule_release(struct pass_rule *r);
 static inline bool pass_rule_cuts(const struct pass_rule *r, uint32_t left,
 				  const struct pass_item *i)
 {
-	if (r->wait && !(i->flags & ITEM_WAIT))
+	const unsigned before = left < r->n_marks ? r->mark[left] : 0;
+	const unsigned after = i->sym < r->n_marks ? r->mark[i->sym] : 0;
+
+	if (before & CUT_AFTER || after & CUT_BEFORE)
+		return true;
+	if ((r->wait && !(i->flags & ITEM_WAIT)) || i->gap_ns < r->gap_ns)
 		return false;
-	if (i->gap_ns < r->gap_ns)
-		return false;
-	return (left < r->n_marks && r->mark[left] & CUT_LEFT) ||
-	       (i->sym < r->n_marks && r->mark[i->sym] & CUT_RIGHT);
+	return before & CUT_LEFT || after & CUT_RIGHT;
 }
 
 /* Which symbols a pass has, symbols modulo 512: equal sets are one kind. */

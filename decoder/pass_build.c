@@ -13,14 +13,13 @@
 #include "decoder/pass_label.h"
 #include "decoder/pass_shape.h"
 #include "decoder/pass_spill.h"
+#include "decoder/pass_wall.h"
 #include "trace/event.h"
 
 #define PASSES_MIN  3u     /* of a thread: fewer are no repetition */
 #define EMPTIES_CACHE (4u << 20) /* bytes set at once */
 #define AFTER_TRIAL_NS 50000000u
 #define THREADS_JOINED 16u /* looked at for working for each other */
-#define AT_ONCE_NS  1000000u /* what a thread does between two passes when it goes on at once: at most, */
-#define AT_ONCE_MIN_NS 600000u /* and this much for short ones */
 
 struct building {
 	const struct pass_source *src;
@@ -155,51 +154,31 @@ static bool cut(void *arg, const struct op *op)
 
 /* --- what the passes are */
 
-/* A pass begins where the one before ended when the host went on at once, or had gone on already. */
-static void set_walls(const struct pass_seq *s)
+static void seq_of(struct pass_seq *s, const struct pass_spill *found, uint32_t tid, uint32_t *order)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		struct pass_found *f = seq_at(s, i);
-		struct pass *p = &f->pass;
-		uint64_t own = p->end > p->host_start ? p->end - p->host_start : 0, wall, limit;
-		uint64_t before = f->quiet_until;
+	*s = (struct pass_seq){ .list = found->list, .window = found->window, .order = order };
+	for (size_t i = 0; i < found->n; i++) {
+		const struct pass_found *f = pass_found_at(found, i);
 
-		if (i && seq_at(s, i - 1)->pass.end > before)
-			before = seq_at(s, i - 1)->pass.end;
-		limit = own / 4 < AT_ONCE_NS ? own / 4 : AT_ONCE_NS;
-		if (limit < AT_ONCE_MIN_NS)
-			limit = AT_ONCE_MIN_NS;
-		p->wall_start = p->host_start;
-		if (before && before < p->end && before + limit >= p->host_start)
-			p->wall_start = before;
-		wall = p->end > p->wall_start ? p->end - p->wall_start : 0;
-		p->host_gap_ns = wall > p->host_gap_ns ? wall - p->host_gap_ns : 0;
+		if (f->pass.tid == tid && !f->dropped)
+			s->order[s->n++] = (uint32_t)i;
 	}
 }
 
-static void seq_of(struct pass_seq *s, struct pass_found *list, size_t n, uint32_t tid,
-		   uint32_t *order)
-{
-	*s = (struct pass_seq){ .list = list, .order = order };
-	for (size_t i = 0; i < n; i++)
-		if (list[i].pass.tid == tid && !list[i].dropped)
-			s->order[s->n++] = (uint32_t)i;
-}
-
-static void label_thread(struct pass_found *list, size_t n, uint32_t tid,
+static void label_thread(const struct pass_source *src, const struct pass_spill *found, uint32_t tid,
 			 uint32_t *order)
 {
 	struct pass_seq s;
 	struct pass_classes *classes = mem_zalloc(1, sizeof(*classes));
 
-	seq_of(&s, list, n, tid, order);
+	seq_of(&s, found, tid, order);
 	pass_classes_find(classes, &s);
 	if (s.n < PASSES_MIN) {
 		for (size_t i = 0; i < s.n; i++)
 			seq_at(&s, i)->dropped = true;
 	} else {
-		set_walls(&s);
 		pass_labels_find(classes, &s);
+		pass_walls_find(&s, &src->holds);
 	}
 	free(classes);
 }
@@ -214,22 +193,22 @@ static int by_start(const void *a, const void *b)
 }
 
 /* In place: a list as long as the trace's passes has no second copy in memory. */
-static void sort(struct pass *list, size_t n)
+static void sort(struct pass_table *t)
 {
 	bool sorted = true;
 
-	for (size_t i = 1; i < n && sorted; i++)
-		sorted = by_start(&list[i - 1], &list[i]) <= 0;
+	for (size_t i = 1; i < t->n && sorted; i++)
+		sorted = by_start(pass_nth(t, i - 1), pass_nth(t, i)) <= 0;
 	if (sorted)
 		return;
-	for (size_t gap = n / 2; gap; gap /= 2)
-		for (size_t i = gap; i < n; i++) {
-			struct pass x = list[i];
+	for (size_t gap = t->n / 2; gap; gap /= 2)
+		for (size_t i = gap; i < t->n; i++) {
+			struct pass x = *pass_nth(t, i);
 			size_t k = i;
 
-			for (; k >= gap && by_start(&list[k - gap], &x) > 0; k -= gap)
-				list[k] = list[k - gap];
-			list[k] = x;
+			for (; k >= gap && by_start(pass_nth(t, k - gap), &x) > 0; k -= gap)
+				*pass_nth(t, k) = *pass_nth(t, k - gap);
+			*pass_nth(t, k) = x;
 		}
 }
 
@@ -268,22 +247,15 @@ static void give_to(const struct pass_seq *a, const struct pass_seq *b)
 		if (k == b->n)
 			continue;
 		g = seq_at(b, k);
-		g->training |= f->training;
-		g->items += f->items;
-		g->inner += f->inner;
-		g->blocks += f->blocks;
-		g->pass.kernels += f->pass.kernels;
-		g->pass.graph_launches += f->pass.graph_launches;
-		g->pass.copies += f->pass.copies;
-		g->pass.busy_ns += f->pass.busy_ns;
+		pass_found_add(g, f);
 	}
 }
 
 /* Threads with rules only; few programs have more than a handful. */
-static void join_threads(struct building *b, struct pass_found *list, size_t n)
+static void join_threads(struct building *b, const struct pass_spill *found)
 {
-	SCOPED_FREE uint32_t *x = mem_zalloc(n + 1, sizeof(*x));
-	SCOPED_FREE uint32_t *y = mem_zalloc(n + 1, sizeof(*y));
+	SCOPED_FREE uint32_t *x = mem_zalloc(found->n + 1, sizeof(*x));
+	SCOPED_FREE uint32_t *y = mem_zalloc(found->n + 1, sizeof(*y));
 
 	for (size_t i = 0; i < b->n_threads && i < THREADS_JOINED; i++)
 		for (size_t k = 0; k < b->n_threads && k < THREADS_JOINED; k++) {
@@ -291,8 +263,8 @@ static void join_threads(struct building *b, struct pass_found *list, size_t n)
 
 			if (i == k || b->rules[i].why_none || b->rules[k].why_none)
 				continue;
-			seq_of(&from, list, n, b->threads[i].tid, x);
-			seq_of(&to, list, n, b->threads[k].tid, y);
+			seq_of(&from, found, b->threads[i].tid, x);
+			seq_of(&to, found, b->threads[k].tid, y);
 			if (works_for(&from, &to)) {
 				give_to(&from, &to);
 				break;
@@ -302,25 +274,25 @@ static void join_threads(struct building *b, struct pass_found *list, size_t n)
 
 static void finish(struct building *b, struct pass_table *ret, struct pass_spill *found)
 {
-	struct pass_found *list = found->list;
 	struct pass_spill out = { .size = sizeof(struct pass) };
 	SCOPED_FREE uint32_t *order = mem_zalloc(found->n + 1, sizeof(*order));
 
-	join_threads(b, list, found->n);
+	join_threads(b, found);
 	for (size_t t = 0; t < b->n_threads; t++)
 		if (!b->rules[t].why_none)
-			label_thread(list, found->n, b->threads[t].tid, order);
-	pass_shapes_find(ret, list, found->n);
+			label_thread(b->src, found, b->threads[t].tid, order);
+	pass_shapes_find(ret, found);
 	for (size_t i = 0; i < found->n; i++) {
-		if (list[i].dropped) {
-			ret->ops_outside += list[i].items + list[i].pass.copies;
-			continue;
-		}
-		*(struct pass *)spill_more(&out) = list[i].pass;
+		const struct pass_found *f = pass_found_at(found, i);
+
+		if (f->dropped)
+			ret->ops_outside += f->items + f->pass.copies;
+		else
+			*(struct pass *)spill_more(&out) = f->pass;
 	}
 	ret->n = out.n;
-	ret->list = spill_take(&out, &ret->mapped);
-	sort(ret->list, ret->n);
+	ret->list = spill_take(&out, &ret->window);
+	sort(ret);
 }
 
 /* An episode lasts until its last module is loaded; candidates were tried only until then. */
@@ -385,7 +357,7 @@ void passes_build(struct pass_table *ret, const struct pass_source *src)
 
 void pass_table_release(struct pass_table *t)
 {
-	spill_free(t->list, t->mapped);
+	spill_free(t->list, t->window);
 	free(t->shapes);
 	*t = (struct pass_table){ 0 };
 }

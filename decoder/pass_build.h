@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "decoder/op_stream.h"
+#include "decoder/pass_wall.h"
 
 struct pass_table;
 struct process;
@@ -24,6 +25,7 @@ struct pass_source {
 		uint64_t tried; /* zero; when a cache was emptied, or an event waited for, to time a candidate */
 	} *masks;
 	size_t n_masks;
+	struct pass_holds holds; /* what held the threads between passes; borrowed */
 	uint64_t expected;       /* operations, about: how long traces are sampled; 0: few */
 };
 

@@ -30,12 +30,32 @@ static bool alike(const struct pass_class *c, uint64_t blocks, const struct pass
 	       near_blocks(blocks, f->blocks) && common * 100 >= most * 85;
 }
 
+/*
+ * Is i the second of steps that follow each other without a wait, after a prompt that was waited
+ * for? A token may have been chosen before the first. That may have more blocks: the prompt's output
+ * lies in memory in another way.
+ */
+static bool is_second_step(const struct pass_seq *s, size_t i)
+{
+	size_t first = i - 1;
+
+	if (i < 4 || seq_at(s, i - 1)->waited)
+		return false;
+	if (!seq_at(s, i - 2)->waited && seq_at(s, i - 2)->items * 4 < seq_at(s, i - 1)->items)
+		first = i - 2;
+	return seq_at(s, first - 1)->waited && seq_at(s, first - 2)->waited &&
+	       seq_at(s, i - 1)->blocks >= seq_at(s, i)->blocks &&
+	       seq_at(s, i - 1)->blocks * 10 <= seq_at(s, i)->blocks * 16;
+}
+
 /* Classes that are full: what does not fit goes to the last one. */
 static uint32_t class_of(struct pass_classes *c, const struct pass_found *f,
-			 const struct pass_found *before)
+			 const struct pass_found *before, bool second_step)
 {
 	const unsigned count = pass_set_count(&f->set);
 
+	if (second_step && alike(&c->list[before->cls], f->blocks, f, count))
+		return before->cls;
 	if (before && alike(&c->list[before->cls], before->blocks, f, count))
 		return before->cls;
 	for (uint32_t i = 0; i < c->n; i++)
@@ -87,7 +107,7 @@ void pass_classes_find(struct pass_classes *ret, struct pass_seq *s)
 	for (size_t i = 0; i < s->n; i++) {
 		struct pass_found *f = seq_at(s, i);
 
-		f->cls = class_of(ret, f, i ? seq_at(s, i - 1) : NULL);
+		f->cls = class_of(ret, f, i ? seq_at(s, i - 1) : NULL, is_second_step(s, i));
 		ret->list[f->cls].count++;
 	}
 	for (uint32_t i = 0; i < ret->n; i++) {

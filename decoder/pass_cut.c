@@ -8,6 +8,7 @@
 #define BURSTS_MAX  4096u
 #define TOKEN_BYTES 4096u /* a token for each of many sequences */
 #define REPLAY_APART_NS 100000u
+#define AFTER_REPLAY_MAX 8u /* symbols; few follow a replay */
 #define MASK_APART_NS 500000000u
 #define COPY_AHEAD_NS 2000000u
 
@@ -25,8 +26,15 @@ struct cut_thread {
 	struct pass_cursor cursor;
 	struct burst *list;
 	size_t n, cap;
-	uint64_t pause_inside, pause_ahead; /* of segments that have something small before the pass */
+	/* Of segments that have something small before the pass. */
+	uint64_t pause_inside, pause_ahead; /* the pass is kernels */
+	uint32_t apart, at_once;            /* it has a replay: where the longer pause is */
+	uint32_t tokens, no_tokens; /* segments whose main burst ends with a token read back */
 	bool begun;       /* a cut lies before list[0] */
+	struct after_replay {
+		uint32_t sym, at_once, apart; /* launches of it after a replay: without a pause, with one */
+	} after[AFTER_REPLAY_MAX];
+	uint32_t n_after;
 	uint32_t in_copies, copies;
 	uint64_t copied_from; /* a copy that nobody waited for: the pass has begun with it; or 0 */
 	uint64_t active;  /* end of the last copy or wait that no work followed yet */
@@ -90,27 +98,36 @@ static void gpu_work(struct burst *b, uint64_t start, uint64_t end)
 	cover(b, start, end);
 }
 
+void pass_found_add(struct pass_found *f, const struct pass_found *more)
+{
+	f->items += more->items;
+	f->inner += more->inner;
+	f->blocks += more->blocks;
+	for (unsigned i = 0; i < PASS_PARTS; i++)
+		f->part[i] += more->part[i];
+	f->graphs += more->graphs;
+	f->training |= more->training;
+	f->pass.kernels += more->pass.kernels;
+	f->pass.graph_launches += more->pass.graph_launches;
+	f->pass.copies += more->pass.copies;
+	f->pass.busy_ns += more->pass.busy_ns;
+}
+
 static void burst_merge(struct burst *a, const struct burst *b)
 {
 	struct pass *p = &a->f.pass;
 	const struct pass *q = &b->f.pass;
 
-	p->kernels += q->kernels;
-	p->graph_launches += q->graph_launches;
-	p->copies += q->copies;
-	p->busy_ns += q->busy_ns;
+	pass_found_add(&a->f, &b->f);
 	if (q->gpu_start && (!p->gpu_start || q->gpu_start < p->gpu_start))
 		p->gpu_start = q->gpu_start;
 	if (q->gpu_end > p->gpu_end)
 		p->gpu_end = q->gpu_end;
 	for (int i = 0; i < 8; i++)
 		a->f.set.bits[i] |= b->f.set.bits[i];
-	a->f.blocks += b->f.blocks;
-	a->f.items += b->f.items;
-	a->f.inner += b->f.inner;
 	a->f.one_row += b->f.one_row;
 	a->f.token = b->f.token;
-	a->f.training |= b->f.training;
+	a->f.read_bytes = b->f.read_bytes;
 	a->f.end_sym = b->f.end_sym;
 	if (b->host_end > a->host_end)
 		a->host_end = b->host_end;
@@ -176,6 +193,76 @@ static uint64_t pause_before(const struct burst *b)
 	return b->before && start > b->before ? start - b->before : 0;
 }
 
+/*
+ * One behind the end of the pass whose main part is burst `big`. Where passes end with the token, so
+ * does one for which the host waited once more before it chose the token, unless it did something else
+ * for longer than all that before.
+ */
+static size_t with_token(struct cut_thread *t, size_t big)
+{
+	const struct burst *b = &t->list[big];
+	const struct burst *a = &t->list[0];
+	const uint64_t from = a->before ? a->before : a->f.pass.host_start;
+	const uint64_t own = burst_end(b) > from ? burst_end(b) - from : 0;
+
+	t->tokens += b->f.token;
+	t->no_tokens += !b->f.token;
+	if (b->f.token || t->tokens < t->no_tokens)
+		return big + 1;
+	for (size_t i = big + 1; i < t->n; i++) {
+		if (pause_before(&t->list[i]) > own)
+			break;
+		if (t->list[i].f.token)
+			return i + 1;
+	}
+	return big + 1;
+}
+
+/* As a rule of this thread: does the longer pause lie between what is small and the pass? */
+static bool is_apart(struct cut_thread *t, size_t first, size_t big)
+{
+	const uint64_t inside = pause_before(&t->list[big]), ahead = pause_before(&t->list[first]);
+
+	if (t->list[big].f.pass.graph_launches) {
+		t->apart += inside > ahead;
+		t->at_once += inside <= ahead;
+		return t->apart > t->at_once;
+	}
+	t->pause_inside += inside;
+	t->pause_ahead += ahead;
+	return t->pause_inside > t->pause_ahead;
+}
+
+/*
+ * Input that is copied in begins something new: what lies before it is the end of the step before, and
+ * what lies behind it, up to the longest pause, makes ready.
+ */
+static size_t behind_input(const struct cut_thread *t, size_t first, size_t big)
+{
+	size_t input = big, k;
+
+	while (input > first && !t->list[input].f.in_copies)
+		input--;
+	if (input == first)
+		return first;
+	k = input;
+	for (size_t i = input + 1; i <= big; i++)
+		if (pause_before(&t->list[i]) > pause_before(&t->list[k]))
+			k = i;
+	return k;
+}
+
+/* Of a pass in many bursts: a stopping criterion that is looked at when the token is there. */
+static size_t without_scrap(const struct cut_thread *t, size_t first, uint64_t work)
+{
+	size_t end = t->n;
+
+	if (end - first > 2 && t->list[end - 2].f.token &&
+	    burst_work(&t->list[end - 1]) * (end - first) * 4 < work)
+		end--;
+	return end;
+}
+
 static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 {
 	size_t first = 0, end = t->n, big = 0;
@@ -195,13 +282,11 @@ static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 	}
 	if (burst_work(&t->list[big]) * 10 >= work * 6) {
 		/* Before it: only when the longer pause lies between, as a rule of this thread. */
-		if (big > first) {
-			t->pause_inside += pause_before(&t->list[big]);
-			t->pause_ahead += pause_before(&t->list[first]);
-			if (t->pause_inside > t->pause_ahead)
-				first = big;
-		}
-		end = big + 1;
+		if (big > first)
+			first = is_apart(t, first, big) ? big : behind_input(t, first, big);
+		end = with_token(t, big);
+	} else {
+		end = without_scrap(t, first, work);
 	}
 	before = t->list[first].before;
 	all = t->list[first];
@@ -214,16 +299,37 @@ static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 }
 
 /*
+ * paused: the host paused, and the GPU was done. What mostly follows replays without that belongs to them, and a
+ * pause was a hiccup of the host.
+ */
+static bool goes_with_replay(struct cut_thread *t, uint32_t sym, bool paused)
+{
+	struct after_replay *a = t->after;
+
+	while (a < t->after + t->n_after && a->sym != sym)
+		a++;
+	if (a == t->after + AFTER_REPLAY_MAX)
+		return !paused;
+	if (a == t->after + t->n_after) {
+		t->n_after++;
+		a->sym = sym;
+	}
+	a->apart += paused;
+	a->at_once += !paused;
+	return !paused || a->at_once > a->apart;
+}
+
+/*
  * A replay after a pause may be the pass, and what came before it preparation; so may be what comes after
  * one when the host has seen its end.
  */
-static bool apart(const struct burst *b, const struct op *op, uint32_t pause)
+static bool apart(struct cut_thread *t, const struct burst *b, const struct op *op, uint32_t sym,
+		  uint32_t pause)
 {
-	if (pause < REPLAY_APART_NS)
-		return false;
 	if (op->kind == OP_GRAPH)
-		return !b->f.pass.graph_launches;
-	return b->f.replay_last && op->host_start > b->f.pass.gpu_end;
+		return pause >= REPLAY_APART_NS && !b->f.pass.graph_launches;
+	return b->f.replay_last &&
+	       !goes_with_replay(t, sym, pause >= REPLAY_APART_NS && op->host_start > b->f.pass.gpu_end);
 }
 
 static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32_t sym,
@@ -231,7 +337,7 @@ static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32
 {
 	struct burst *b = t->n ? &t->list[t->n - 1] : NULL;
 
-	if (b && !b->wait_end && !apart(b, op, pause))
+	if (b && !b->wait_end && !apart(t, b, op, sym, pause))
 		return b;
 	if (t->n == BURSTS_MAX) { /* a segment without end: its beginning is one burst */
 		burst_merge(&t->list[0], &t->list[1]);
@@ -276,10 +382,14 @@ static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op 
 	b->f.items++;
 	b->f.inner += op->kind == OP_GRAPH ? op->grid : 1;
 	b->f.blocks += op->grid;
+	b->f.part[sym % PASS_PARTS] += op->grid;
+	if (op->kind == OP_GRAPH)
+		b->f.graphs += (uint32_t)idmap_hash(op->symbol + 1ull);
 	b->f.end_sym = sym;
 	b->f.one_row += flags & NAME_ONE_ROW ? 1 : 0;
 	b->f.training |= (flags & NAME_TRAINING) != 0;
 	b->f.token = false;
+	b->f.read_bytes = 0;
 	b->f.replay_last = op->kind == OP_GRAPH;
 	b->f.pass.kernels += op->kind == OP_KERNEL;
 	b->f.pass.graph_launches += op->kind == OP_GRAPH;
@@ -309,8 +419,10 @@ static void take_copy(struct cut_thread *t, const struct op *op)
 		return;
 	b->f.pass.copies++;
 	b->ops++;
-	if (out)
+	if (out) {
 		b->f.token = op->bytes <= TOKEN_BYTES;
+		b->f.read_bytes += (uint32_t)op->bytes;
+	}
 	if (!b->wait_end)
 		gpu_work(b, op->gpu_start, op->gpu_end);
 }

@@ -21,16 +21,21 @@ enum pass_name_flag {
 	NAME_TRAINING = 2,
 };
 
+#define PASS_PARTS 32u /* symbols fall into so many parts: their blocks tell passes of a shape apart */
+
 /* A pass as it was cut, with what its label is found from. */
 struct pass_found {
 	struct pass pass;
 	struct pass_set set;
 	uint64_t blocks;       /* of its kernels; replays: their kernels */
+	uint32_t part[PASS_PARTS]; /* the same by symbol modulo PASS_PARTS; wraps */
+	uint32_t graphs;       /* of which graphs were replayed: sum of hashes */
 	uint32_t items;        /* kernels and replays */
 	uint32_t inner;        /* kernels, those of replays too */
 	uint32_t begin, end_sym;
 	uint32_t one_row;      /* kernels with NAME_ONE_ROW */
 	uint16_t in_copies;    /* host to device, just before it */
+	uint32_t read_bytes;   /* that came back at its end; wraps */
 	bool token;            /* a few bytes came back at its end */
 	bool training, waited;
 	bool replay_last;      /* ended with a replay */
@@ -40,6 +45,13 @@ struct pass_found {
 	uint64_t host_end;     /* of its last launch */
 	uint64_t quiet_until;  /* end of what the thread did before it */
 };
+
+/* One of a list of them: pass_spill.h says what of it is in memory. */
+static inline struct pass_found *pass_found_at(const struct pass_spill *found, size_t i)
+{
+	spill_touch(found->window, i);
+	return (struct pass_found *)found->list + i;
+}
 
 struct pass_cut;
 
@@ -51,6 +63,8 @@ void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r);
 /* masked: something was compiled or tried out: part of a pass, but no pass begins or ends in it. */
 void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned name_flags,
 		 bool masked);
+/* Adds what is the work of `more` to the work of f: items, blocks, kernels. */
+void pass_found_add(struct pass_found *f, const struct pass_found *more);
 /* Closes what is open. *ret_ops: operations; *ret_outside: those in no pass. */
 void pass_cut_end(struct pass_cut *c, uint64_t *ret_ops, uint64_t *ret_outside);
 

@@ -18,14 +18,14 @@
 struct source {
 	const struct session *s;
 	size_t process;
+	struct op_stream_status status; /* of the last reading; all are alike */
 };
 
 static bool run(void *arg, op_fn fn, void *fn_arg)
 {
-	const struct source *src = arg;
-	struct op_stream_status status;
+	struct source *src = arg;
 
-	return !session_ops(src->s, "phases", src->process, fn, fn_arg, &status);
+	return !session_ops(src->s, "phases", src->process, fn, fn_arg, &src->status);
 }
 
 static const char *name(void *arg, uint32_t symbol)
@@ -33,6 +33,22 @@ static const char *name(void *arg, uint32_t symbol)
 	const struct source *src = arg;
 
 	return names_text(&src->s->names, symbol);
+}
+
+/* How many passes began up to then. */
+static size_t begun_by(const struct pass_table *t, uint64_t time)
+{
+	size_t lo = 0, hi = t->n;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (pass_nth(t, mid)->host_start <= time)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 /* A span of an episode of the process lies in the pass: it compiled, loaded or recorded. */
@@ -44,20 +60,21 @@ static void mark_stalled(const struct session *s, const struct process *p, struc
 		if (ep->p != p)
 			continue;
 		for (size_t i = 0; i < ep->n_spans; i++) {
-			size_t lo = 0, hi = t->n;
-
 			/* The first pass that begins after the span; those of other threads overlap little. */
-			while (lo < hi) {
-				size_t mid = lo + (hi - lo) / 2;
+			const size_t lo = begun_by(t, ep->spans[i].end);
 
-				if (t->list[mid].host_start <= ep->spans[i].end)
-					lo = mid + 1;
-				else
-					hi = mid;
+			for (size_t k = lo; k-- > 0 && lo - k <= 8;) {
+				struct pass *x = pass_nth(t, k);
+
+				x->warmup |= x->end >= ep->spans[i].start;
 			}
-			for (size_t k = lo; k-- > 0 && lo - k <= 8;)
-				if (t->list[k].end >= ep->spans[i].start)
-					t->list[k].warmup = true;
+			/* One whose first launch came after it. */
+			for (size_t k = lo; k < t->n && k - lo < 8; k++) {
+				struct pass *x = pass_nth(t, k);
+
+				x->warmup |= x->tid == ep->trigger.tid &&
+					     x->wall_start <= ep->spans[i].start;
+			}
 		}
 	}
 }
@@ -74,29 +91,56 @@ static uint64_t wall(const struct pass *p)
 	return p->end > p->wall_start ? p->end - p->wall_start : 0;
 }
 
+/* Of one shape. */
+struct start {
+	uint64_t *walls; /* of its first passes */
+	size_t n;
+	uint64_t median;
+	bool steady;     /* none of its passes to come is slow for that; too few to say */
+};
+
+static void start_median(struct start *s)
+{
+	if (s->n >= 3) {
+		qsort(s->walls, s->n, sizeof(*s->walls), by_value);
+		s->median = s->walls[s->n / 2];
+	}
+	s->steady = s->n < 3;
+	free(s->walls);
+}
+
 /* The first passes of a shape, while they take much longer than it does later. */
 static void mark_slow_starts(struct pass_table *t)
 {
-	SCOPED_FREE uint64_t *walls = mem_zalloc(SHAPE_SAMPLE, sizeof(*walls));
+	SCOPED_FREE struct start *starts = mem_zalloc(t->n_shapes + 1, sizeof(*starts));
+	size_t left = t->n_shapes;
 
-	for (uint32_t s = 0; s < t->n_shapes; s++) {
-		uint64_t median;
-		size_t n = 0;
+	for (size_t s = 0; s < t->n_shapes; s++) {
+		const size_t n = t->shapes[s].passes;
 
-		for (size_t i = 0; i < t->n && n < SHAPE_SAMPLE; i++)
-			if (t->list[i].shape == s)
-				walls[n++] = wall(&t->list[i]);
-		if (n < 3)
+		starts[s].walls = mem_zalloc(n < SHAPE_SAMPLE ? n : SHAPE_SAMPLE,
+					     sizeof(*starts[s].walls));
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		const struct pass *x = pass_nth(t, i);
+		struct start *s = &starts[x->shape];
+
+		if (s->n < SHAPE_SAMPLE)
+			s->walls[s->n++] = wall(x);
+	}
+	for (size_t s = 0; s < t->n_shapes; s++) {
+		start_median(&starts[s]);
+		left -= starts[s].steady;
+	}
+	for (size_t i = 0; i < t->n && left; i++) {
+		struct pass *x = pass_nth(t, i);
+		struct start *s = &starts[x->shape];
+
+		if (s->steady)
 			continue;
-		qsort(walls, n, sizeof(*walls), by_value);
-		median = walls[n / 2];
-		for (size_t i = 0; i < t->n; i++) {
-			if (t->list[i].shape != s)
-				continue;
-			if (!t->list[i].warmup && wall(&t->list[i]) <= SLOW_FIRST * median)
-				break;
-			t->list[i].warmup = true;
-		}
+		s->steady = !x->warmup && wall(x) <= SLOW_FIRST * s->median;
+		x->warmup |= !s->steady;
+		left -= s->steady;
 	}
 }
 
@@ -105,6 +149,43 @@ static int by_start(const void *a, const void *b)
 	const struct pass_mask *x = a, *y = b;
 
 	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int hold_order(const void *a, const void *b)
+{
+	const struct pass_hold *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* The calls and compiler processes of the process's episodes. */
+static struct pass_holds holds_of(const struct session *s, const struct process *p)
+{
+	struct pass_holds h = { 0 };
+	size_t cap = 0;
+
+	for (size_t i = 0; i < s->episodes.n; i++) {
+		const struct episode *e = &s->episodes.list[i];
+		const struct pass_hold hold = {
+			.tid = e->trigger.tid,
+			.made = e->kind == EPISODE_GRAPH || e->how == MODULE_COMPILED ||
+				e->how == MODULE_CACHED,
+		};
+
+		if (e->p != p)
+			continue;
+		for (size_t k = 0; k < e->n_spans + e->n_children; k++) {
+			MEM_MORE(h.list, h.n, cap);
+			h.list[h.n] = hold;
+			h.list[h.n].start = k < e->n_spans ? e->spans[k].start :
+							     e->children[k - e->n_spans]->start;
+			h.list[h.n++].end = k < e->n_spans ? e->spans[k].end :
+							     e->children[k - e->n_spans]->end;
+		}
+	}
+	if (h.n)
+		qsort(h.list, h.n, sizeof(*h.list), hold_order);
+	return h;
 }
 
 /* Episodes that tried candidates out, or compiled so much that they may have. */
@@ -137,7 +218,7 @@ static struct pass_mask *masks_of(const struct session *s, const struct process 
 void passes_find(struct session *s, size_t process, const struct phase_rules *rules)
 {
 	struct process *p = s->list[process];
-	struct source from = { s, process };
+	struct source from = { .s = s, .process = process };
 	struct pass_source src = {
 		.run = run,
 		.name = name,
@@ -149,9 +230,12 @@ void passes_find(struct session *s, size_t process, const struct phase_rules *ru
 	SCOPED_FREE struct pass_mask *masks = masks_of(s, p, &src.n_masks);
 
 	src.masks = masks;
+	src.holds = holds_of(s, p);
 	pass_table_release(&p->passes);
 	passes_build(&p->passes, &src);
+	p->passes.reading = from.status;
 	mark_stalled(s, p, &p->passes);
 	mark_slow_starts(&p->passes);
-	passes_mark(p, &s->names, rules);
+	passes_mark(p, &s->names, rules, &src);
+	free(src.holds.list);
 }

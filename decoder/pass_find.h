@@ -7,13 +7,15 @@
  * in windows. What was recorded into a graph is left out, and so is what ran while code was compiled and
  * candidates were tried (masks). The second (pass_cut.h) applies the rule that was chosen.
  *
- * Where passes begin (pass_boundary.c) is chosen from candidates of four sources:
+ * Where passes begin (pass_boundary.c) is chosen from candidates of five sources:
  *  - waits. Two points of the program (symbol before, symbol after) are of one loop when they share a side:
  *    prefill to step, step to step and step to prefill hang together; the wait of an expert layer, of a mask,
  *    of a stopping criterion is another group, and another candidate;
  *  - pauses of the host much longer than usual, grouped in the same way;
  *  - anchors: a symbol that is everywhere and rare, as the first or the last of a pass;
- *  - replays: each begins a pass.
+ *  - replays: each begins a pass;
+ *  - waits, and a symbol between them (pass_burst.h): a thread that waits for each prompt, and once for
+ *    all the steps after it.
  * Each is scored over the string (pass_score.c): waits at its cuts, waits that it explains, the pause at a cut
  * against the one elsewhere, kinds of passes that recur, one symbol at which all begin or end, kernels that
  * repeat inside (layers), growth from one pass to the next (a cache). Against it speak: equal segments and,
@@ -31,13 +33,22 @@
  *           with more work; or after passes that differ from one run to the next while the runs do not;
  *  prefill  the pass before such a run; inside a run, where the blocks fall back to the beginning, or where
  *           input was copied in as before no other step.
+ *  prefill  also chunks of a prompt: three or more alike that take longer than the steps after
+ *           them, at the beginning or after steps;
+ *  mixed    a prompt in the same pass as running sequences (pass_mixed.c);
+ *  warmup   calls before anything was served (pass_warmup.c). Not from slow first passes, compilation or
+ *           recording: a first request has these too; they count as warm and keep their label.
+ * A class that stands alone again and again, without growth, is not decode; calls with no steps after them
+ * are prefill where all of their class that steps came after were.
  * Votes are summed; below PASS_LABEL_MIN the label is PASS_UNLABELLED. Kernels of a backward pass or an
  * optimizer rule labels out. A loop of one kind without growth has none of this: an image classifier, a
  * diffusion sampler and a plain loop stay "pass".
  *
- * Known limits: the very first prompt of a thread, when it is one token long and nothing was copied in; chunks of
- * a prompt that are three or more in a row and alike, a prompt with nothing but its length telling it from a
- * step (unlabelled); passes that are batches of both kinds ("mixed" is never said); a program whose host does
+ * Known limits: the very first prompt of a thread, when it is one token long and nothing was copied in; a prompt
+ * with nothing but its length telling it from a step (unlabelled); the last chunk of a prompt when
+ * it is as short as a step (a decode); batches of both kinds when tokens are not read back, when
+ * other graphs replay the steps of each batch, or when one sequence ends where another joins (unlabelled, or a prefill); warm-up calls
+ * whose result is read or compared (a prefill, a decode or unlabelled); a program whose host does
  * not wait and whose steps are compiled into kernels with no symbol in common; preparation that runs just
  * before a pass without a wait counts to it.
  */

@@ -14,7 +14,7 @@
 #include "decoder/op_stream.h"
 
 #define PASS_WINDOW    (1u << 16)
-#define PASS_ITEMS_MAX (1u << 19) /* of all threads together, about */
+#define PASS_ITEMS_MAX (1u << 18) /* of all threads together, about */
 #define PASS_THREADS_MAX 256u
 #define PASS_SYMBOLS_MAX 65536u
 
@@ -66,5 +66,10 @@ bool pass_op_is_wait(const struct op *op);
 uint32_t pass_symbol(struct pass_symbols *s, const struct process *p, const struct op *op);
 /* *ret is the item of op; the cursor goes on. op must be an item or a wait; false: a wait. */
 bool pass_step(struct pass_cursor *c, const struct op *op, uint32_t sym, struct pass_item *ret);
+/* Kernels, those of a replay too. */
+static inline uint64_t pass_item_weight(const struct pass_item *i)
+{
+	return i->flags & ITEM_GRAPH && i->blocks ? i->blocks : 1;
+}
 
 #endif

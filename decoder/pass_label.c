@@ -3,6 +3,8 @@
 #include <string.h>
 
 #define RUN_MIN 3u
+#define LONG_RUN 8u   /* passes in a run on average: prompts of one kind come in a row too */
+#define CHUNK_WORK 1.15 /* GPU time of a part of a prompt, in steps */
 
 double pass_work_ratio(const struct pass_found *a, const struct pass_found *b)
 {
@@ -13,8 +15,7 @@ double pass_work_ratio(const struct pass_found *a, const struct pass_found *b)
 
 /* --- runs: passes of one class in a row, on one model, until the cache begins anew */
 
-/* The next pass of the same family, or s->n. */
-static size_t next_of(const struct pass_classes *c, const struct pass_seq *s, size_t i)
+size_t pass_next(const struct pass_classes *c, const struct pass_seq *s, size_t i)
 {
 	const uint32_t family = c->list[seq_at(s, i)->cls].family;
 
@@ -32,6 +33,9 @@ static bool is_reset(const struct pass_found *start, const struct pass_found *be
 
 	if (before->blocks <= start->blocks || f->blocks >= before->blocks)
 		return false;
+	/* A sequence left the batch. */
+	if (f->read_bytes && f->read_bytes < before->read_bytes)
+		return false;
 	grown = before->blocks - start->blocks;
 	fell = before->blocks - f->blocks;
 	return grown >= 2 && fell * 2 >= grown && fell >= 2;
@@ -42,15 +46,16 @@ struct run {
 	size_t n;
 	size_t next;        /* where the next run of the family begins; s->n: none */
 	bool reset;         /* begins because the cache began anew */
+	const struct run *before; /* of the family; NULL: none */
 };
 
 static struct run run_at(const struct pass_classes *c, const struct pass_seq *s, size_t i,
 			 bool reset, bool grows)
 {
 	const struct pass_found *start = seq_at(s, i), *before = start;
-	struct run r = { i, i, 1, s->n, reset };
+	struct run r = { i, i, 1, s->n, reset, NULL };
 
-	for (size_t k = next_of(c, s, i); k < s->n; k = next_of(c, s, k)) {
+	for (size_t k = pass_next(c, s, i); k < s->n; k = pass_next(c, s, k)) {
 		const struct pass_found *f = seq_at(s, k);
 
 		if (f->cls != start->cls || (grows && is_reset(start, before, f))) {
@@ -64,8 +69,8 @@ static struct run run_at(const struct pass_classes *c, const struct pass_seq *s,
 	return r;
 }
 
-typedef void (*run_fn)(struct pass_classes *c, const struct pass_seq *s, const struct run *r,
-		       const struct run *before);
+/* r->before, and what was before that and before that again, are there while it runs. */
+typedef void (*run_fn)(struct pass_classes *c, const struct pass_seq *s, const struct run *r);
 
 static bool grows(const struct pass_class *k)
 {
@@ -75,19 +80,23 @@ static bool grows(const struct pass_class *k)
 static void each_run(struct pass_classes *c, const struct pass_seq *s, run_fn fn)
 {
 	for (uint32_t family = 0; family < 2; family++) {
-		struct run before = { s->n, s->n, 0, s->n, false }, r;
-		size_t i = 0;
+		struct run ring[4]; /* the run and the three before it */
+		size_t i = 0, n = 0;
 		bool reset = false;
 
 		while (i < s->n && c->list[seq_at(s, i)->cls].family != family)
 			i++;
-		for (; i < s->n; i = r.next) {
+		for (; i < s->n; n++) {
 			const uint32_t cls = seq_at(s, i)->cls;
+			struct run *r = &ring[n % 4];
 
-			r = run_at(c, s, i, reset, grows(&c->list[cls]));
-			fn(c, s, &r, &before);
-			reset = r.next < s->n && seq_at(s, r.next)->cls == cls;
-			before = r;
+			*r = run_at(c, s, i, reset, grows(&c->list[cls]));
+			r->before = n ? &ring[(n - 1) % 4] : NULL;
+			if (n >= 3)
+				ring[(n - 3) % 4].before = NULL;
+			fn(c, s, r);
+			i = r->next;
+			reset = i < s->n && seq_at(s, i)->cls == cls;
 		}
 	}
 }
@@ -136,12 +145,35 @@ static void families_find(struct pass_classes *c, const struct pass_seq *s)
 
 /* --- what speaks for decode, class by class */
 
+/*
+ * A cache that grows makes the kernels larger that attend to it and copy it, no others. A longer
+ * prompt makes most of them larger; so does a step that runs the whole sequence again, but only by
+ * one token.
+ */
+static bool is_growth(const struct pass_found *a, const struct pass_found *b)
+{
+	uint64_t before = 0, more = 0;
+	unsigned n = 0, up = 0;
+
+	if (b->blocks <= a->blocks || b->blocks > a->blocks + a->blocks / 4 + 8)
+		return false;
+	for (unsigned i = 0; i < PASS_PARTS; i++) {
+		n += a->part[i] || b->part[i];
+		if (b->part[i] <= a->part[i])
+			continue;
+		up++;
+		before += a->part[i];
+		more += b->part[i] - a->part[i];
+	}
+	return up * 4 <= n || more * 25 <= before;
+}
+
 static void count_growth(struct pass_classes *c, const struct pass_seq *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct pass_found *a = seq_at(s, i), *b;
 		struct pass_class *k = &c->list[a->cls];
-		size_t j = next_of(c, s, i);
+		size_t j = pass_next(c, s, i);
 
 		k->tokens += a->token;
 		k->replays += a->pass.graph_launches > 0 && a->pass.graph_launches <= 2 &&
@@ -155,14 +187,14 @@ static void count_growth(struct pass_classes *c, const struct pass_seq *s)
 			continue;
 		k->pairs++;
 		k->inputs += b->in_copies > 0;
-		k->up += b->blocks > a->blocks && b->blocks <= a->blocks + a->blocks / 4 + 8;
+		k->up += is_growth(a, b);
 		k->down += b->blocks < a->blocks && b->blocks + a->blocks / 8 >= a->blocks;
 	}
 }
 
-static void count_runs(struct pass_classes *c, const struct pass_seq *s, const struct run *r,
-		       const struct run *before)
+static void count_runs(struct pass_classes *c, const struct pass_seq *s, const struct run *r)
 {
+	const struct run *before = r->before;
 	const struct pass_found *f = seq_at(s, r->last);
 	struct pass_class *k = &c->list[f->cls];
 
@@ -174,11 +206,13 @@ static void count_runs(struct pass_classes *c, const struct pass_seq *s, const s
 	 * The one before it must be alone of its kind there, as prompts are. The thread's first pass may hold
 	 * what set it up: it proves nothing.
 	 */
-	if (before->n && before->n < RUN_MIN && !r->reset && !seq_at(s, before->last)->edge) {
+	if (before && before->n < RUN_MIN && !r->reset && !seq_at(s, before->last)->edge) {
 		k->led++;
 		k->led_input += seq_at(s, before->last)->in_copies > 0;
 		k->led_kinds += k->leader && k->leader != seq_at(s, before->last)->cls + 1;
 		k->leader = seq_at(s, before->last)->cls + 1;
+		k->leaders[(k->leader - 1) / 64] |= 1ull << (k->leader - 1) % 64;
+		c->list[k->leader - 1].leads++;
 		k->led_more += pass_work_ratio(seq_at(s, before->last), f) >= 1.15;
 	}
 }
@@ -192,15 +226,29 @@ static int sum_of(const int8_t *vote)
 	return sum;
 }
 
+/* Three classes or more led its runs, which are long: the prompts differ, the steps do not. */
+static bool led_by_many(const struct pass_class *k)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(k->leaders) / sizeof(*k->leaders); i++)
+		n += (unsigned)__builtin_popcountll(k->leaders[i]);
+	return n >= 3 && k->led_kinds >= 3 && k->in_runs >= LONG_RUN * k->runs;
+}
+
 static void decide(struct pass_class *k)
 {
 	const double growth = k->pairs >= 3 ? ((double)k->up - k->down) / k->pairs : 0;
 
 	if (!k->runs || k->in_runs * 2 < k->count)
 		return;
+	/* They stand alone again and again, and no cache grows: prompts, some of them in a row. */
+	if (growth < 0.1 && k->count - k->in_runs >= 3 && k->count - k->in_runs > 2 * k->runs)
+		return;
 	k->vote[VOTE_RUN] = k->led * 2 >= k->runs ? 40 : 20;
 	/* What comes before the runs changes from one to the next, the runs do not: prompts and steps. */
-	if (k->led >= 3 && k->led_kinds * 2 >= k->led - 1 && k->led * 2 >= k->runs)
+	if (k->led >= 3 && k->led * 2 >= k->runs &&
+	    (k->led_kinds * 2 >= k->led - 1 || led_by_many(k)))
 		k->vote[VOTE_RUN] = 60;
 	if (k->led)
 		k->vote[VOTE_WORK] = k->led_more * 10 >= k->led * 7 ? 30 :
@@ -219,17 +267,18 @@ static void decide(struct pass_class *k)
  * A run between a decode run and the next, or before one, with as much work: the same steps, for which a
  * library chose other kernels when the sequence had grown.
  */
-static void count_beside(struct pass_classes *c, const struct pass_seq *s, const struct run *r,
-			 const struct run *before)
+static void count_beside(struct pass_classes *c, const struct pass_seq *s, const struct run *r)
 {
+	const struct run *before = r->before;
 	struct pass_class *k = &c->list[seq_at(s, r->first)->cls], *b;
 	double ratio;
 
-	if (!before->n || r->reset)
+	if (!before || r->reset)
 		return;
 	b = &c->list[seq_at(s, before->last)->cls];
 	ratio = pass_work_ratio(seq_at(s, before->last), seq_at(s, r->first));
-	if (ratio < 0.6 || ratio > 1.67)
+	if (ratio < 0.6 || ratio > 1.67 ||
+	    !seq_at(s, before->last)->read_bytes != !seq_at(s, r->first)->read_bytes)
 		return;
 	if (k->decode && !b->decode && before->n >= RUN_MIN)
 		b->beside++;
@@ -245,9 +294,84 @@ static void decide_beside(struct pass_class *k)
 	k->decode = true;
 }
 
+/* With the kernels of steps, in runs that prompts lead as well: steps. */
+static void decide_like(struct pass_classes *c, struct pass_class *k)
+{
+	if (k->decode || !k->runs || k->in_runs * 2 < k->count || k->led * 2 < k->runs ||
+	    k->training * 2 >= k->count)
+		return;
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct pass_class *d = &c->list[i];
+
+		if (d->vote[VOTE_RUN] < 60 || !d->decode || d->items != k->items ||
+		    d->inner != k->inner || d->blocks * 10 > k->blocks * 16 ||
+		    k->blocks * 10 > d->blocks * 16 ||
+		    pass_set_common(&d->set, &k->set) * 100 < pass_set_count(&k->set) * 85)
+			continue;
+		k->vote[VOTE_RUN] = 60;
+		k->decode = true;
+		return;
+	}
+}
+
+/* --- a prompt in parts */
+
+static double time_ratio(const struct pass_found *a, const struct pass_found *b)
+{
+	return (double)a->pass.busy_ns / (double)(b->pass.busy_ns ? b->pass.busy_ns : 1);
+}
+
+/*
+ * A chunk takes longer than a step of the same model. Blocks alone do not tell: those of a step
+ * grow with the cache, and products of one row may have more than those of many; where both bring
+ * a token back, time and blocks must agree.
+ */
+static bool is_chunk_of(const struct pass_found *f, const struct pass_found *step)
+{
+	/* Steps bring a token back and this does not: it is none of them. */
+	const bool unlike = !f->read_bytes && step->read_bytes;
+
+	if (f->read_bytes && step->read_bytes && pass_work_ratio(f, step) < CHUNK_WORK)
+		return false;
+	return time_ratio(f, step) >= (unlike ? 1 : CHUNK_WORK) &&
+	       f->inner * 10ull >= step->inner * 6ull && f->inner * 6ull <= step->inner * 10ull;
+}
+
+/*
+ * Three or more alike after steps, or first of all, and with more work than the steps after them;
+ * between them and the steps at most the last part, which is shorter. Steps of a larger batch come
+ * after their prompt.
+ */
+static void count_chunks(struct pass_classes *c, const struct pass_seq *s, const struct run *r)
+{
+	const struct pass_found *step = seq_at(s, r->first);
+	const struct run *x = r->before;
+
+	if (!c->list[step->cls].decode)
+		return;
+	if (x && x->n < RUN_MIN && x->before &&
+	    (!c->list[seq_at(s, x->first)->cls].decode ||
+	     seq_at(s, x->first)->cls == seq_at(s, x->before->first)->cls))
+		x = x->before;
+	if (!x || x->n < RUN_MIN || seq_at(s, x->first)->cls == step->cls ||
+	    !is_chunk_of(seq_at(s, x->last), step))
+		return;
+	if (x->before && (!c->list[seq_at(s, x->before->first)->cls].decode ||
+			  !is_chunk_of(seq_at(s, x->first), seq_at(s, x->before->last))))
+		return;
+	c->list[seq_at(s, x->first)->cls].chunk_runs++;
+}
+
+static void decide_chunks(struct pass_class *k)
+{
+	k->chunk = k->chunk_runs && k->chunk_runs * 2 >= k->runs && k->training * 2 < k->count;
+	if (k->chunk)
+		k->decode = false;
+}
+
 /* --- labels */
 
-static void label(struct pass_found *f, enum pass_label l, const int8_t *vote)
+void pass_label_set(struct pass_found *f, enum pass_label l, const int8_t *vote)
 {
 	const int sum = sum_of(vote);
 
@@ -260,26 +384,42 @@ static void label_prefill(struct pass_classes *c, struct pass_found *f,
 			  const struct pass_found *step, bool reset, bool input)
 {
 	const struct pass_class *k = &c->list[step->cls];
-	const double ratio = pass_work_ratio(f, step);
+	const double ratio = c->list[f->cls].chunk ? time_ratio(f, step) : pass_work_ratio(f, step);
+	/* A prompt that was compiled takes less time than a step that was not. */
+	const bool leads = f->waited && c->list[f->cls].leads >= 3 && k->vote[VOTE_RUN] >= 60;
 	int8_t vote[VOTE_COUNT] = { 0 };
 
 	vote[VOTE_RUN] = 60;
-	vote[VOTE_WORK] = ratio >= 1.15 ? 30 : ratio >= 0.8 || reset || input ? 0 : -20;
+	vote[VOTE_WORK] = ratio >= 1.15 ? 30 : ratio >= 0.8 || reset || input || leads ? 0 : -20;
 	vote[VOTE_GROWTH] = reset ? 30 : 0;
 	vote[VOTE_INPUT] = input ? 30 : 0;
 	/* All other prompts were copied in. */
 	if (!f->in_copies && k->led >= 3 && k->led_input * 10 >= k->led * 7)
 		vote[VOTE_INPUT] = -40;
 	vote[VOTE_KERNELS] = f->one_row < step->one_row ? 10 : 0;
-	label(f, PASS_PREFILL, vote);
+	pass_label_set(f, PASS_PREFILL, vote);
 	c->list[f->cls].as_prefill += f->pass.label == PASS_PREFILL;
 }
 
-static void label_run(struct pass_classes *c, const struct pass_seq *s, const struct run *r,
-		      const struct run *before)
+/* What lies before the steps of which `step` is one: their prompt. */
+static void label_before(struct pass_classes *c, const struct pass_seq *s, const struct run *r,
+			 const struct pass_found *step, bool anew, bool told)
 {
+	const bool chunk = c->list[seq_at(s, r->first)->cls].chunk;
+
+	if (r->n >= RUN_MIN && !chunk)
+		return;
+	for (size_t i = r->first; i <= r->last; i = pass_next(c, s, i))
+		if (i == r->last || chunk || pass_work_ratio(seq_at(s, i), step) >= 1.15)
+			label_prefill(c, seq_at(s, i), step, anew,
+				      seq_at(s, i)->in_copies > 0 && told);
+}
+
+static void label_run(struct pass_classes *c, const struct pass_seq *s, const struct run *r)
+{
+	const struct run *before = r->before;
 	struct pass_class *k = &c->list[seq_at(s, r->first)->cls];
-	const struct pass_class *b = before->n ? &c->list[seq_at(s, before->last)->cls] : NULL;
+	const struct pass_class *b = before ? &c->list[seq_at(s, before->last)->cls] : NULL;
 	/* With a cache that grows, fewer blocks than at the end of the run before: it began anew. */
 	const bool anew = k->vote[VOTE_GROWTH] && k->last_blocks > seq_at(s, r->first)->blocks;
 	const bool told = k->inputs * 10 <= k->pairs;
@@ -288,7 +428,7 @@ static void label_run(struct pass_classes *c, const struct pass_seq *s, const st
 		if (r->n < RUN_MIN)
 			return;
 		/* Many in a row, and still no label: the votes are kept. */
-		for (size_t i = r->first; i <= r->last && i < s->n; i = next_of(c, s, i)) {
+		for (size_t i = r->first; i <= r->last && i < s->n; i = pass_next(c, s, i)) {
 			struct pass_found *f = seq_at(s, i);
 
 			memcpy(f->pass.vote, k->vote, sizeof(f->pass.vote));
@@ -296,44 +436,53 @@ static void label_run(struct pass_classes *c, const struct pass_seq *s, const st
 		return;
 	}
 	k->last_blocks = seq_at(s, r->last)->blocks;
-	for (size_t i = r->first; i <= r->last && i < s->n; i = next_of(c, s, i)) {
+	for (size_t i = r->first; i <= r->last && i < s->n; i = pass_next(c, s, i)) {
 		struct pass_found *f = seq_at(s, i);
 
-		label(f, PASS_DECODE, k->vote);
+		pass_label_set(f, PASS_DECODE, k->vote);
 		if (told && f->in_copies && (i != r->first || !b || b->decode)) {
-			size_t second = next_of(c, s, i);
+			size_t second = pass_next(c, s, i);
 
 			label_prefill(c, f, seq_at(s, second < s->n ? second : i), false, true);
 		}
 	}
 	if (r->reset) {
-		size_t second = next_of(c, s, r->first);
+		size_t second = pass_next(c, s, r->first);
 
 		label_prefill(c, seq_at(s, r->first),
 			      seq_at(s, second < s->n ? second : r->first), true, false);
 	} else if (b && !b->decode) {
-		for (size_t i = before->first; i <= before->last; i = next_of(c, s, i))
-			if (before->n < RUN_MIN &&
-			    (i == before->last ||
-			     pass_work_ratio(seq_at(s, i), seq_at(s, r->last)) >= 1.15))
-				label_prefill(c, seq_at(s, i), seq_at(s, r->last), anew,
-					      seq_at(s, i)->in_copies > 0 && told);
+		label_before(c, s, before, seq_at(s, r->last), anew, told);
+		/* The last part of a prompt, and those before it. */
+		if (before->n < RUN_MIN && before->before &&
+		    c->list[seq_at(s, before->before->first)->cls].chunk)
+			label_before(c, s, before->before, seq_at(s, r->last), anew, told);
 	}
 }
 
-/* A prompt without steps after it is a prompt when all its class is. */
+/* Most of a class, or all of it that steps came after. */
+static bool are_prompts(const struct pass_class *k)
+{
+	return k->as_prefill && !k->decode &&
+	       (k->as_prefill * 2 >= k->count ||
+		(k->as_prefill >= 3 && k->as_prefill * 10 >= k->before_steps * 9));
+}
+
+/* A prompt without steps after it is a prompt when its class is. */
 static void label_rest(struct pass_classes *c, const struct pass_seq *s)
 {
+	for (size_t i = 0; i + 1 < s->n; i++)
+		c->list[seq_at(s, i)->cls].before_steps +=
+			c->list[seq_at(s, i + 1)->cls].decode;
 	for (size_t i = 0; i < s->n; i++) {
 		struct pass_found *f = seq_at(s, i);
 		const struct pass_class *k = &c->list[f->cls];
 		int8_t vote[VOTE_COUNT] = { 0 };
 
-		if (f->pass.label != PASS_UNLABELLED || k->as_prefill * 2 < k->count ||
-		    k->decode || !k->as_prefill)
+		if (f->pass.label != PASS_UNLABELLED || !are_prompts(k))
 			continue;
 		vote[VOTE_WORK] = PASS_LABEL_MIN;
-		label(f, PASS_PREFILL, vote);
+		pass_label_set(f, PASS_PREFILL, vote);
 	}
 }
 
@@ -347,6 +496,13 @@ void pass_labels_find(struct pass_classes *c, const struct pass_seq *s)
 	each_run(c, s, count_beside);
 	for (uint32_t i = 0; i < c->n; i++)
 		decide_beside(&c->list[i]);
+	for (uint32_t i = 0; i < c->n; i++)
+		decide_like(c, &c->list[i]);
+	each_run(c, s, count_chunks);
+	for (uint32_t i = 0; i < c->n; i++)
+		decide_chunks(&c->list[i]);
 	each_run(c, s, label_run);
 	label_rest(c, s);
+	pass_mixed_find(c, s);
+	pass_warmup_find(s);
 }

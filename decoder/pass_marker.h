@@ -7,13 +7,18 @@
 #define JITNESS_DECODER_PASS_MARKER_H
 
 struct names;
+struct pass_source;
 struct phase_rules;
 struct process;
 
 /* Percent of confidence of a label that only a marker gives. */
 #define PASS_MARKER_CONFIDENCE 70
 
-/* Once, after the passes were labelled. rules may be NULL: nothing is said then. */
-void passes_mark(struct process *p, const struct names *names, const struct phase_rules *rules);
+/*
+ * Once, after the passes were labelled. rules may be NULL: nothing is said then. src: the process's
+ * operations, read once more only when a rule asks for them.
+ */
+void passes_mark(struct process *p, const struct names *names, const struct phase_rules *rules,
+		 const struct pass_source *src);
 
 #endif

@@ -83,12 +83,34 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Reorders, but does not sort: it is done for each rule, and was most of the time of a short trace. */
 static uint32_t median(uint32_t *list, size_t n)
 {
-	if (!n)
-		return 0;
-	qsort(list, n, sizeof(*list), by_value);
-	return list[n / 2];
+	size_t lo = 0, hi = n;
+
+	while (hi - lo > 1) {
+		const uint32_t pivot = list[lo + (hi - lo - 1) / 2];
+		size_t i = lo, j = hi - 1;
+
+		for (;; i++, j--) {
+			while (list[i] < pivot)
+				i++;
+			while (list[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			const uint32_t other = list[i];
+
+			list[i] = list[j];
+			list[j] = other;
+		}
+		/* list[lo..j] <= pivot <= list[j + 1..hi) */
+		if (n / 2 <= j)
+			hi = j + 1;
+		else
+			lo = j + 1;
+	}
+	return n ? list[lo] : 0;
 }
 
 static void gap_note(uint32_t *list, size_t *n, uint32_t gap)
@@ -240,11 +262,6 @@ static void conclude(struct scoring *s, struct pass_score *r, uint64_t weight, s
 	r->inside = r->growth < 0.3 && inside_of(s);
 }
 
-static uint64_t weight_of(const struct pass_item *i)
-{
-	return i->flags & ITEM_GRAPH && i->blocks ? i->blocks : 1;
-}
-
 struct pass_score pass_score_of(const struct pass_rule *rule, const struct pass_item *items,
 				size_t n)
 {
@@ -290,8 +307,8 @@ struct pass_score pass_score_of(const struct pass_rule *rule, const struct pass_
 		}
 		now.items++;
 		now.blocks += items[i].blocks;
-		now.weight += weight_of(&items[i]);
-		weight += weight_of(&items[i]);
+		now.weight += pass_item_weight(&items[i]);
+		weight += pass_item_weight(&items[i]);
 		pass_set_add(&set, items[i].sym);
 	}
 	conclude(s, &r, weight ? weight : 1, waits, waits_cut);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,27 +27,33 @@ static int temporary(void)
 static bool to_file(struct pass_spill *s, size_t cap)
 {
 	const size_t bytes = cap * s->size;
+	struct spill_window *w = s->window;
 	void *map;
 
-	if (!s->mapped && (s->fd = temporary()) < 0)
+	if (!w && (s->fd = temporary()) < 0)
 		return false;
 	/* Blocks are reserved now: a full disk must not end in SIGBUS. */
 	if (posix_fallocate(s->fd, 0, (off_t)bytes))
 		goto failed;
-	map = s->mapped ? mremap(s->list, s->mapped, bytes, MREMAP_MAYMOVE) :
-			  mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	map = w ? mremap(w->map, w->bytes, bytes, MREMAP_MAYMOVE) :
+		  mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	if (map == MAP_FAILED)
 		goto failed;
-	if (!s->mapped) {
+	if (!w) {
 		memcpy(map, s->list, s->n * s->size);
 		free(s->list);
+		madvise(map, s->n * s->size, MADV_DONTNEED);
+		w = s->window = mem_zalloc(1, sizeof(*w));
+		w->size = s->size;
+		w->last = SIZE_MAX;
 	}
+	w->map = map;
+	w->bytes = bytes;
 	s->list = map;
-	s->mapped = bytes;
 	s->cap = cap;
 	return true;
 failed:
-	if (!s->mapped)
+	if (!w)
 		close(s->fd);
 	return false;
 }
@@ -59,48 +66,69 @@ static void to_memory(struct pass_spill *s)
 
 	list = mem_grow(NULL, &cap, s->n + 1, s->size);
 	memcpy(list, s->list, s->n * s->size);
-	munmap(s->list, s->mapped);
+	spill_free(s->list, s->window);
 	close(s->fd);
 	s->list = list;
 	s->cap = cap;
-	s->mapped = 0;
+	s->window = NULL;
+}
+
+void spill_turn(struct spill_window *w, size_t block)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t from, to;
+
+	w->last = block;
+	for (unsigned i = 0; i < SPILL_BLOCKS; i++)
+		if (w->block[i] == block + 1)
+			return;
+	if (w->block[w->next]) {
+		from = ((w->block[w->next] - 1) << SPILL_BLOCK_BITS) * w->size / page * page;
+		to = (w->block[w->next] << SPILL_BLOCK_BITS) * w->size;
+		/* The kernel's copy stays, and goes to the file when it likes to. */
+		madvise(w->map + from, (to < w->bytes ? to : w->bytes) - from, MADV_DONTNEED);
+	}
+	w->block[w->next] = block + 1;
+	w->next = (w->next + 1) % SPILL_BLOCKS;
 }
 
 void *spill_more(struct pass_spill *s)
 {
 	if (s->n == s->cap) {
 		if (s->cap * 2 <= SPILL_ITEMS || !to_file(s, s->cap * 2)) {
-			if (s->mapped)
+			if (s->window)
 				to_memory(s);
 			s->list = mem_grow(s->list, &s->cap, s->n + 1, s->size);
 		}
 	}
+	spill_touch(s->window, s->n);
 	return memset((char *)s->list + s->n++ * s->size, 0, s->size);
 }
 
-void *spill_take(struct pass_spill *s, size_t *ret_mapped)
+void *spill_take(struct pass_spill *s, struct spill_window **ret_window)
 {
 	void *list = s->list;
 
-	*ret_mapped = s->mapped;
-	if (s->mapped)
+	*ret_window = s->window;
+	if (s->window)
 		close(s->fd);
 	*s = (struct pass_spill){ .size = s->size };
 	return list;
 }
 
-void spill_free(void *list, size_t mapped)
+void spill_free(void *list, struct spill_window *window)
 {
-	if (mapped)
-		munmap(list, mapped);
+	if (window)
+		munmap(window->map, window->bytes);
 	else
 		free(list);
+	free(window);
 }
 
 void spill_release(struct pass_spill *s)
 {
-	size_t mapped;
-	void *list = spill_take(s, &mapped);
+	struct spill_window *window;
+	void *list = spill_take(s, &window);
 
-	spill_free(list, mapped);
+	spill_free(list, window);
 }

@@ -1,27 +1,50 @@
 /*
  * pass_spill: a list that goes to an unlinked temporary file (in $TMPDIR or /tmp) when it has grown
- * beyond SPILL_ITEMS: what a long trace needs is the disk's, not memory's. Where no file can be made it
- * stays in memory. Without memory the command ends, as with mem.h. One thread.
+ * beyond SPILL_ITEMS: what a long trace needs is the disk's, not memory's. Of the file SPILL_BLOCKS
+ * blocks are in memory, those that came last, if each use of an item is told by spill_touch(): what
+ * was used before leaves, and comes back when it is used again. Pointers stay valid all the time; an
+ * item that is used without telling stays in memory, which is right for a few. Where no file can be
+ * made it all stays in memory. Without memory the command ends, as with mem.h. One thread.
  */
 #ifndef JITNESS_DECODER_PASS_SPILL_H
 #define JITNESS_DECODER_PASS_SPILL_H
 
 #include <stddef.h>
 
-#define SPILL_ITEMS (64u << 10)
+#define SPILL_ITEMS      (16u << 10)
+#define SPILL_BLOCK_BITS 10 /* items of a block: 0.1 MiB of passes, 0.3 MiB of what they are found from */
+#define SPILL_BLOCKS     8u /* more than the places at which one loop works */
+
+/* What of a mapped list is in memory. */
+struct spill_window {
+	char *map;
+	size_t bytes, size;         /* of the map, of an item */
+	size_t last;                /* block used last */
+	size_t block[SPILL_BLOCKS]; /* + 1; 0: none; in the order they came, from next on */
+	unsigned next;
+};
 
 struct pass_spill {
 	void *list;
-	size_t n, cap, size; /* size: of an item; set by the user */
-	size_t mapped;       /* bytes; 0: malloc */
-	int fd;              /* while mapped */
+	size_t n, cap, size;         /* size: of an item; set by the user */
+	struct spill_window *window; /* NULL: malloc */
+	int fd;                      /* while there is a window */
 };
+
+/* Another block than the last one: see spill_touch(). */
+void spill_turn(struct spill_window *w, size_t block);
+/* Item i of the list is about to be used. w NULL: nothing to do. */
+static inline void spill_touch(struct spill_window *w, size_t i)
+{
+	if (w && i >> SPILL_BLOCK_BITS != w->last)
+		spill_turn(w, i >> SPILL_BLOCK_BITS);
+}
 
 /* A new item at the end, zeroed. Valid until the next call. */
 void *spill_more(struct pass_spill *s);
-/* The list, to be freed by spill_free(list, mapped). *s is empty then. */
-void *spill_take(struct pass_spill *s, size_t *ret_mapped);
-void spill_free(void *list, size_t mapped);
+/* The list, to be freed by spill_free(list, window). *s is empty then. */
+void *spill_take(struct pass_spill *s, struct spill_window **ret_window);
+void spill_free(void *list, struct spill_window *window);
 void spill_release(struct pass_spill *s);
 
 #endif

@@ -31,7 +31,7 @@ static void word(struct out *o, const char *text)
 static void line(struct out *o, const struct phases *v, size_t process, uint32_t pass)
 {
 	const struct process *p = v->session->list[process];
-	const struct pass *x = &p->passes.list[pass];
+	const struct pass *x = pass_nth(&p->passes, pass);
 	const struct phase_row *r = phase_row_of(&v->rows, process, x);
 	const struct tail_pass *t = tail_of(&v->tail, &v->rows, r, pass);
 	uint64_t start = session_time(v->session, p, x->wall_start);

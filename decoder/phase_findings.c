@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "decoder/changepoint.h"
 #include "decoder/coldstart.h"
@@ -43,14 +44,14 @@ const char *finding_severity_name(enum finding_id id)
 	return names[levels[id]];
 }
 
-static struct finding *add(struct findings *f, enum finding_id id, size_t row, char *text)
+struct finding *finding_add(struct findings *f, enum finding_id id, size_t row, char *text)
 {
 	MEM_MORE(f->list, f->n, f->cap);
 	f->list[f->n] = (struct finding){ .id = id, .row = row, .text = text };
 	return &f->list[f->n++];
 }
 
-static void evidence(struct finding *f, char *text)
+void finding_evidence(struct finding *f, char *text)
 {
 	if (f->n_evidence < FINDING_EVIDENCE_MAX)
 		f->evidence[f->n_evidence++] = text;
@@ -63,17 +64,32 @@ static void evidence(struct finding *f, char *text)
 struct series {
 	const struct phase_row *r;
 	size_t row;
-	double *wall, *busy, *scratch;
+	double *wall;
 	size_t n;
 	struct changepoints c;
 	char name[64]; /* "decode s2" */
 };
 
-static double median_of(struct series *s, const double *x, size_t from, size_t to)
+static double median_wall(const struct series *s, size_t from, size_t to)
 {
+	SCOPED_FREE double *x = mem_zalloc(to - from, sizeof(*x));
+
+	memcpy(x, s->wall + from, (to - from) * sizeof(*x));
+	return stats_median(x, to - from);
+}
+
+static const struct pass *series_pass(const struct series *s, size_t i)
+{
+	return pass_nth(&s->r->p->passes, s->r->list[i]);
+}
+
+static double median_busy(const struct series *s, size_t from, size_t to)
+{
+	SCOPED_FREE double *x = mem_zalloc(to - from, sizeof(*x));
+
 	for (size_t i = from; i < to; i++)
-		s->scratch[i - from] = x[i];
-	return stats_median(s->scratch, to - from);
+		x[i - from] = (double)series_pass(s, i)->busy_ns;
+	return stats_median(x, to - from);
 }
 
 static double mean_of(const double *x, size_t from, size_t to)
@@ -89,19 +105,19 @@ static void effect(struct finding *f, struct series *s, size_t k)
 {
 	char a[32], b[32], c[32], d[32];
 
-	evidence(f, mem_printf("mean %s ms with %s, %s ms without; median %s ms and %s ms",
+	finding_evidence(f, mem_printf("mean %s ms with %s, %s ms without; median %s ms and %s ms",
 			       phase_ms(a, mean_of(s->wall, 0, s->n)), k == 1 ? "it" : "them",
 			       phase_ms(b, mean_of(s->wall, k, s->n)),
-			       phase_ms(c, median_of(s, s->wall, 0, s->n)),
-			       phase_ms(d, median_of(s, s->wall, k, s->n))));
+			       phase_ms(c, median_wall(s, 0, s->n)),
+			       phase_ms(d, median_wall(s, k, s->n))));
 }
 
 /* The same kernels, and the GPU needed longer for them: [from, to) against the reference. */
 static void stretched(struct findings *f, struct series *s, size_t from, size_t to, size_t ref_from,
 		      size_t ref_to)
 {
-	double busy = median_of(s, s->busy, from, to), ref_busy = median_of(s, s->busy, ref_from, ref_to);
-	double wall = median_of(s, s->wall, from, to), ref_wall = median_of(s, s->wall, ref_from, ref_to);
+	double busy = median_busy(s, from, to), ref_busy = median_busy(s, ref_from, ref_to);
+	double wall = median_wall(s, from, to), ref_wall = median_wall(s, ref_from, ref_to);
 	struct finding *finding;
 	size_t others = 0;
 
@@ -109,14 +125,14 @@ static void stretched(struct findings *f, struct series *s, size_t from, size_t 
 	    busy - ref_busy < STRETCH_SHARE * (wall - ref_wall))
 		return;
 	for (size_t i = from; i < to; i++)
-		others += (double)pass_ops(&s->r->p->passes.list[s->r->list[i]]) != s->r->ops;
+		others += (double)pass_ops(series_pass(s, i)) != s->r->ops;
 	if (others * 2 > to - from)
 		return;
-	finding = add(f, FINDING_STRETCHED, s->row,
+	finding = finding_add(f, FINDING_STRETCHED, s->row,
 		      mem_printf("%s: passes %zu to %zu ran the same kernels, but the GPU was busy "
 				 "%.2f times as long: clocks or a GPU that warms up, not compilation",
 				 s->name, from + 1, to, busy / ref_busy));
-	evidence(finding, mem_printf("GPU busy explains %.0f %% of the slowdown",
+	finding_evidence(finding, mem_printf("GPU busy explains %.0f %% of the slowdown",
 				     100 * (busy - ref_busy) / (wall - ref_wall) > 100 ?
 					     100.0 :
 					     100 * (busy - ref_busy) / (wall - ref_wall)));
@@ -130,7 +146,7 @@ static void cold(struct findings *f, struct series *s, size_t k)
 	char a[32];
 
 	if (k > 1)
-		ratio = median_of(s, s->wall, 0, k) / median_of(s, s->wall, k, s->n);
+		ratio = median_wall(s, 0, k) / median_wall(s, k, s->n);
 	/* Segments may differ by a few slow passes alone: the tail's, or a cold first one. */
 	if (ratio < SLOW_MIN) {
 		if (k > 1 && s->c.first.cold)
@@ -138,12 +154,12 @@ static void cold(struct findings *f, struct series *s, size_t k)
 		return;
 	}
 	if (k == 1)
-		finding = add(f, FINDING_COLD_START, s->row,
+		finding = finding_add(f, FINDING_COLD_START, s->row,
 			      mem_printf("%s: the first pass took %s ms, %.1f times the median of the "
 					 "rest",
 					 s->name, phase_ms(a, s->wall[0]), ratio));
 	else
-		finding = add(f, FINDING_COLD_START, s->row,
+		finding = finding_add(f, FINDING_COLD_START, s->row,
 			      mem_printf("%s: the first %zu passes were slow, %.1f times the median of "
 					 "the rest",
 					 s->name, k, ratio));
@@ -161,11 +177,11 @@ static void changes(struct findings *f, struct series *s)
 	for (size_t i = 1; i < c->n; i++)
 		if (c->list[i].mean < best->mean)
 			best = &c->list[i];
-	finding = add(f, FINDING_CHANGE_POINT, s->row,
+	finding = finding_add(f, FINDING_CHANGE_POINT, s->row,
 		      mem_printf("%s: %zu change%s of level, %s", s->name, c->n - 1, plural(c->n - 1),
 				 changepoint_kind_name(c->kind)));
 	for (size_t i = 1; i < c->n; i++)
-		evidence(finding, mem_printf("pass %zu of %zu: mean %s ms before, %s ms after",
+		finding_evidence(finding, mem_printf("pass %zu of %zu: mean %s ms before, %s ms after",
 					     c->list[i].start + 1, s->n,
 					     phase_ms(a, c->list[i - 1].mean),
 					     phase_ms(b, c->list[i].mean)));
@@ -193,6 +209,16 @@ static void one_series(struct findings *f, struct series *s)
 	changepoint_release(&s->c);
 }
 
+/* In order; caller frees. */
+static double *walls(const struct phase_row *r)
+{
+	double *x = mem_zalloc(r->passes, sizeof(*x));
+
+	for (size_t i = 0; i < r->passes; i++)
+		x[i] = (double)pass_wall(pass_nth(&r->p->passes, r->list[i]));
+	return x;
+}
+
 static void row_findings(struct findings *f, const struct phase_table *t, size_t row)
 {
 	const struct phase_row *r = &t->list[row];
@@ -201,19 +227,9 @@ static void row_findings(struct findings *f, const struct phase_table *t, size_t
 	if (r->passes < SERIES_MIN)
 		return;
 	snprintf(s.name, sizeof(s.name), "%s %s", pass_label_name(r->label), phase_shape_name(r));
-	s.wall = mem_zalloc(s.n, sizeof(*s.wall));
-	s.busy = mem_zalloc(s.n, sizeof(*s.busy));
-	s.scratch = mem_zalloc(s.n, sizeof(*s.scratch));
-	for (size_t i = 0; i < s.n; i++) {
-		const struct pass *x = &r->p->passes.list[r->list[i]];
-
-		s.wall[i] = (double)pass_wall(x);
-		s.busy[i] = (double)x->busy_ns;
-	}
+	s.wall = walls(r);
 	one_series(f, &s);
 	free(s.wall);
-	free(s.busy);
-	free(s.scratch);
 }
 
 /* --- phases of several shapes */
@@ -243,34 +259,25 @@ static void mixture(struct findings *f, const struct phase_table *t, const struc
 		    const struct phase_row *const *by)
 {
 	const char *label = pass_label_name(t->list[m->first].label);
-	struct finding *finding = add(f, FINDING_MIXTURE, m->first,
+	struct finding *finding = finding_add(f, FINDING_MIXTURE, m->first,
 				      mem_printf("%s is a mixture of %zu shapes: figures of all "
 						 "together would be those of the mixture",
 						 label, m->n));
 	char a[32], b[32];
 
 	for (size_t i = 0; i < m->n && i < SHARES_SHOWN; i++)
-		evidence(finding, mem_printf("%s: %.1f %% of the passes, %.1f %% of the time, p50 %s ms",
+		finding_evidence(finding, mem_printf("%s: %.1f %% of the passes, %.1f %% of the time, p50 %s ms",
 					     phase_shape_name(by[i]),
 					     100 * (double)by[i]->passes / (double)m->passes,
 					     m->total > 0 ? 100 * by[i]->total / m->total : 0,
 					     phase_ms(a, by[i]->p50.value)));
 	if (m->n > SHARES_SHOWN)
-		evidence(finding, mem_printf("%zu more shapes", m->n - SHARES_SHOWN));
+		finding_evidence(finding, mem_printf("%zu more shapes", m->n - SHARES_SHOWN));
 	if (m->gap && m->gap_hi / m->gap_lo >= MODES_MIN)
-		add(f, FINDING_MODES, m->first,
+		finding_add(f, FINDING_MODES, m->first,
 		    mem_printf("%s has separate modes: no pass between %s ms, the slowest of some shapes, "
 			       "and %s ms, the fastest of the others",
 			       label, phase_ms(a, m->gap_lo), phase_ms(b, m->gap_hi)));
-}
-
-static double *walls(const struct phase_row *r)
-{
-	double *x = mem_zalloc(r->passes, sizeof(*x));
-
-	for (size_t i = 0; i < r->passes; i++)
-		x[i] = (double)pass_wall(&r->p->passes.list[r->list[i]]);
-	return x;
 }
 
 static double size_of(double v)
@@ -278,7 +285,18 @@ static double size_of(double v)
 	return v < 0 ? -v : v;
 }
 
-/* Do mean and median tell opposite stories of two shapes, and what makes them agree? */
+/* Mean and median tell opposite stories of two shapes. median_a, median_b: of all their passes. */
+static bool flips(const struct phase_row *a, double median_a, const struct phase_row *b,
+		  double median_b)
+{
+	const struct coldstart_delta d =
+		coldstart_compare(a->mean_all, median_a, b->mean_all, median_b);
+
+	return d.flip && size_of(d.mean) >= FLIP_MIN * a->p50.value &&
+	       size_of(d.median) >= FLIP_MIN * a->p50.value;
+}
+
+/* What makes them agree? */
 static void flip(struct findings *f, const struct phase_table *t, const struct phase_row *a,
 		 const struct phase_row *b)
 {
@@ -289,10 +307,7 @@ static void flip(struct findings *f, const struct phase_table *t, const struct p
 	char m[32], d[32];
 
 	coldstart_flip(&flip, &left, &right);
-	if (!flip.all.flip || size_of(flip.all.mean) < FLIP_MIN * a->p50.value ||
-	    size_of(flip.all.median) < FLIP_MIN * a->p50.value)
-		return;
-	finding = add(f, FINDING_FLIP, (size_t)(a - t->list),
+	finding = finding_add(f, FINDING_FLIP, (size_t)(a - t->list),
 		      mem_printf("%s: by the mean %s is %s than %s by %s ms, by the median %s by %s ms",
 				 pass_label_name(a->label), phase_shape_name(b),
 				 flip.all.mean > 0 ? "slower" : "faster", phase_shape_name(a),
@@ -301,16 +316,17 @@ static void flip(struct findings *f, const struct phase_table *t, const struct p
 				 phase_ms(d, size_of(flip.all.median))));
 	for (unsigned i = 0; i < COLDSTART_CURE_COUNT; i++)
 		if (flip.cure[i].tried && flip.cure[i].removes)
-			evidence(finding, mem_printf("they agree without: %s",
+			finding_evidence(finding, mem_printf("they agree without: %s",
 						     coldstart_cure_name((enum coldstart_cure)i)));
 	if (!finding->n_evidence)
-		evidence(finding, mem_printf("no warm-up and no few outliers explain it"));
+		finding_evidence(finding, mem_printf("no warm-up and no few outliers explain it"));
 }
 
 static void phase_findings(struct findings *f, const struct phase_table *t, size_t first)
 {
 	struct phase_mixture m;
 	const struct phase_row **by;
+	double median[FLIP_ROWS];
 
 	phase_mixture_of(&m, t, first);
 	/* What has no label need not be one phase: different things repeat in one program. */
@@ -318,9 +334,14 @@ static void phase_findings(struct findings *f, const struct phase_table *t, size
 		return;
 	by = by_passes(t, &m);
 	mixture(f, t, &m, by);
+	for (size_t i = 0; i < m.n && i < FLIP_ROWS; i++) {
+		SCOPED_FREE double *x = walls(by[i]);
+
+		median[i] = stats_median(x, by[i]->passes);
+	}
 	for (size_t i = 0; i < m.n && i < FLIP_ROWS; i++)
 		for (size_t k = i + 1; k < m.n && k < FLIP_ROWS; k++)
-			if (by[k]->passes >= SERIES_MIN)
+			if (by[k]->passes >= SERIES_MIN && flips(by[i], median[i], by[k], median[k]))
 				flip(f, t, by[i], by[k]);
 	free(by);
 }
@@ -348,20 +369,23 @@ static void markers(struct findings *f, const struct phase_table *t, size_t row)
 	struct finding *finding;
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->passes; i++)
-		if (contradicts(&r->p->passes.list[r->list[i]])) {
-			first = first ? first : &r->p->passes.list[r->list[i]];
+	for (size_t i = 0; i < r->passes; i++) {
+		const struct pass *x = pass_nth(&r->p->passes, r->list[i]);
+
+		if (contradicts(x)) {
+			first = first ? first : x;
 			n++;
 		}
+	}
 	if (!n)
 		return;
-	finding = add(f, FINDING_MARKER, row,
+	finding = finding_add(f, FINDING_MARKER, row,
 		      mem_printf("%s %s: a marker or rule says otherwise than the behaviour of %zu of "
 				 "%zu passes",
 				 pass_label_name(r->label), phase_shape_name(r), n, r->passes));
 	for (unsigned v = 0; v < VOTE_COUNT; v++)
 		if (first->vote[v])
-			evidence(finding, mem_printf("%s: %+d", pass_vote_name(v), first->vote[v]));
+			finding_evidence(finding, mem_printf("%s: %+d", pass_vote_name(v), first->vote[v]));
 }
 
 void findings_find(struct findings *ret, const struct phase_table *t)
@@ -371,7 +395,7 @@ void findings_find(struct findings *ret, const struct phase_table *t)
 		const struct phase_row *r = &t->list[i], *before = i ? r - 1 : NULL;
 
 		if (r->p->lost && (!before || before->process != r->process))
-			add(ret, FINDING_LOST, i,
+			finding_add(ret, FINDING_LOST, i,
 			    mem_printf("process %" PRIu64 " lost %" PRIu64 " records: passes may be "
 				       "missing, cut in two or too short", r->p->pid, r->p->lost));
 		if (!before || before->process != r->process || before->label != r->label)

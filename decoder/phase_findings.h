@@ -21,7 +21,10 @@
 	X(MIXTURE, "mixture", INFO)                           \
 	X(MODES, "separate_modes", INFO)                      \
 	X(MARKER, "marker_contradicts", WARN)                 \
-	X(LOST, "lost_records", WARN)
+	X(LOST, "lost_records", WARN)                         \
+	X(FALLBACK, "fallback", BAD)                          \
+	X(TURNED_EAGER, "turned_eager", BAD)                  \
+	X(TURNED_COMPILED, "turned_compiled", INFO)
 
 enum finding_id {
 #define X(N, s, v) FINDING_##N,
@@ -29,6 +32,8 @@ enum finding_id {
 #undef X
 };
 enum finding_severity { FINDING_INFO_LEVEL, FINDING_WARN_LEVEL, FINDING_BAD_LEVEL };
+
+struct verdicts;
 
 #define FINDING_EVIDENCE_MAX 6
 struct finding {
@@ -40,12 +45,19 @@ struct finding {
 };
 
 struct findings {
-	struct finding *list; /* by row */
+	struct finding *list; /* those of verdicts, then by row */
 	size_t n, cap;
 };
 
 void findings_find(struct findings *ret, const struct phase_table *t);
+/* Adds what verdicts say, after findings_find(): fallback, and phases that changed for good. */
+void findings_of_verdicts(struct findings *f, const struct phase_table *t, const struct verdicts *v);
 void findings_release(struct findings *f);
+
+/* Both take the text. Evidence beyond FINDING_EVIDENCE_MAX is dropped. */
+struct finding *finding_add(struct findings *f, enum finding_id id, size_t row, char *text);
+void finding_evidence(struct finding *f, char *text);
+
 const char *finding_id_name(enum finding_id id);
 const char *finding_severity_name(enum finding_id id); /* "info", "warn", "bad" */
 

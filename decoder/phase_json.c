@@ -40,6 +40,39 @@ static void votes(cJSON *o, const struct phase_row *r)
 		}
 }
 
+static void share(cJSON *o, const char *key, double v)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.4f", v);
+	cJSON_AddRawToObject(o, key, text);
+}
+
+static void verdict(cJSON *o, const struct verdict *v)
+{
+	cJSON *list, *shares;
+
+	json_string(o, "verdict", verdict_name(v->kind));
+	json_bool(o, "replayed", v->replayed);
+	shares = json_object(o, "shares");
+	share(shares, "compiled", v->compiled);
+	share(shares, "replay", v->replay);
+	share(shares, "eager", v->eager);
+	share(shares, "written", v->written);
+	share(shares, "library", v->library);
+	share(shares, "unknown", v->unknown);
+	share(shares, "compiled_kernels", v->compiled_kernels);
+	share(shares, "eager_kernels", v->eager_kernels);
+	share(shares, "passes_compiled", v->passes_compiled);
+	if (v->reference >= 0)
+		share(shares, "reference", v->reference);
+	else
+		json_null(shares, "reference");
+	list = json_array(o, "verdict_evidence");
+	for (size_t i = 0; i < v->n_evidence; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(v->evidence[i]));
+}
+
 /* What the row's slow passes had in common. */
 static void tail_sums(cJSON *o, const struct phases *v, size_t row)
 {
@@ -94,7 +127,7 @@ static void phase(cJSON *o, const struct phases *v, size_t row)
 	}
 	ms(o, "total_ms", r->total);
 	json_uint(o, "confidence", r->confidence);
-	json_null(o, "verdict");
+	verdict(o, &v->verdicts.list[row]);
 	votes(o, r);
 	tail_sums(o, v, row);
 }
@@ -119,6 +152,8 @@ void phases_json_members(cJSON *root, const struct phases *v)
 {
 	cJSON *phases = json_array(root, "phases"), *findings = json_array(root, "findings");
 
+	if (v && v->reference_unused)
+		json_string(root, "reference_unused", v->reference_unused);
 	for (size_t i = 0; v && i < v->rows.n; i++)
 		phase(json_item(phases), v, i);
 	for (size_t i = 0; v && i < v->findings.n; i++)
@@ -173,6 +208,10 @@ int phases_json(const struct phases *v, size_t top)
 		json_uint(o, "shapes", p->passes.n_shapes);
 		json_uint(o, "operations", p->passes.ops);
 		json_uint(o, "outside", p->passes.ops_outside);
+		json_uint(o, "unmatched", p->passes.reading.unmatched);
+		json_uint(o, "orphans", p->passes.reading.orphans);
+		json_uint(o, "late", p->passes.reading.late);
+		json_uint(o, "unplaced", p->passes.reading.unplaced);
 		json_string(o, "why_none", p->passes.n ? NULL : p->passes.why_none);
 		json_uint(o, "lost_records", p->lost);
 	}

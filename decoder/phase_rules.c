@@ -1,43 +1,37 @@
 /* The file of --phase-rules; phase_rules.h has its form. */
 #include "decoder/phase_rules.h"
 
-#include <cjson/cJSON.h>
-#include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decoder/cmd.h"
 #include "decoder/mem.h"
 #include "decoder/pass.h"
-#include "decoder/say.h"
-#include "decoder/suggest.h"
-
-#define FILE_MAX_BYTES (4u << 20)
-#define RULES_MAX      4096
+#include "decoder/rules_file.h"
 
 struct phase_regex {
 	regex_t regex;
 };
 
 struct load {
-	const char *command, *path;
+	struct rules_file file;
 	struct phase_rules rules;
+	unsigned bits;
+	bool labelled; /* the entry that is read */
 };
 
+/* Of an entry: the label, patterns in the order of their enum, numbers in that of theirs. */
+enum { KEY_LABEL, KEY_PATTERNS, KEY_NUMBERS = KEY_PATTERNS + PHASE_RULE_PATTERN_COUNT,
+       KEY_COUNT = KEY_NUMBERS + PHASE_RULE_NUMBER_COUNT };
+
+#define X(m, s) s,
+static const char *const keys[KEY_COUNT] = {
+	"label", PHASE_RULE_PATTERNS(X) PHASE_RULE_NUMBERS(X)
+};
+#undef X
 static const char *const labels[] = {
 #define X(N, s) s,
 	PASS_LABELS(X)
-#undef X
-};
-static const char *const patterns[] = {
-#define X(m, s) s,
-	PHASE_RULE_PATTERNS(X)
-#undef X
-};
-static const char *const numbers[] = {
-#define X(m, s) s,
-	PHASE_RULE_NUMBERS(X)
 #undef X
 };
 
@@ -65,53 +59,9 @@ bool phase_rule_matches(const struct phase_rule *r, enum phase_rule_pattern whic
 	return r->compiled[which] && !regexec(&r->compiled[which]->regex, text, 0, NULL, 0);
 }
 
-/* NULL after a sentence, or the text of the file; caller frees. */
-static char *file_text(const struct load *l)
+bool phase_rule_of_ops(const struct phase_rule *r)
 {
-	SCOPED_FILE FILE *f = fopen(l->path, "r");
-	char *text = NULL;
-	size_t n = 0, cap = 0;
-
-	if (!f) {
-		say(l->command, "--phase-rules: cannot open '%s': %s", l->path, strerror(errno));
-		return NULL;
-	}
-	do {
-		text = mem_grow(text, &cap, n + 65536, 1);
-		n += fread(text + n, 1, cap - n - 1, f);
-	} while (!ferror(f) && !feof(f) && n <= FILE_MAX_BYTES);
-	if (ferror(f) || n > FILE_MAX_BYTES) {
-		say(l->command, "--phase-rules: cannot read '%s': %s", l->path,
-		    ferror(f) ? strerror(errno) : "it is larger than 4 MiB");
-		free(text);
-		return NULL;
-	}
-	text[n] = 0;
-	return text;
-}
-
-static unsigned line_of(const char *text, const char *at)
-{
-	unsigned line = 1;
-
-	for (; text < at && *text; text++)
-		line += *text == '\n';
-	return line;
-}
-
-static bool bad_key(const struct load *l, size_t entry, const char *key)
-{
-	struct suggest near = SUGGEST_INIT(key, strlen(key));
-
-	suggest_offer(&near, "label");
-	for (unsigned i = 0; i < PHASE_RULE_PATTERN_COUNT; i++)
-		suggest_offer(&near, patterns[i]);
-	for (unsigned i = 0; i < PHASE_RULE_NUMBER_COUNT; i++)
-		suggest_offer(&near, numbers[i]);
-	say(l->command, "--phase-rules: %s: phases[%zu]: '%s' is no key of a rule%s%s%s", l->path, entry,
-	    key, near.best ? "; did you mean '" : " (label, nvtx, thread)",
-	    near.best ? near.best : "", near.best ? "'?" : "");
-	return false;
+	return r->compiled[PHASE_RULE_kernel] || r->has[PHASE_RULE_graph] || r->has[PHASE_RULE_stream];
 }
 
 static bool add_label(const struct load *l, size_t entry, const char *text, struct phase_rule *r)
@@ -121,30 +71,20 @@ static bool add_label(const struct load *l, size_t entry, const char *text, stru
 			r->label = (uint8_t)i;
 			return true;
 		}
-	say(l->command, "--phase-rules: %s: phases[%zu].label: '%s' is not one of prefill, decode, mixed, "
-			"warmup, pass", l->path, entry, text ? text : "");
-	return false;
+	return rules_file_wrong(&l->file, entry, ".label: '%s' is not one of prefill, decode, mixed, "
+						 "warmup, pass", text ? text : "");
 }
 
-static bool add_pattern(const struct load *l, size_t entry, unsigned which, const char *text,
+static bool add_pattern(const struct load *l, size_t entry, unsigned which, const cJSON *value,
 			struct phase_rule *r)
 {
+	const char *text = rules_file_text(&l->file, entry, KEY_PATTERNS + which, value);
 	struct phase_regex *compiled;
-	char why[128] = "it is empty";
-	int err;
 
-	if (!text) {
-		say(l->command, "--phase-rules: %s: phases[%zu].%s: it is no text", l->path, entry,
-		    patterns[which]);
+	if (!text)
 		return false;
-	}
 	compiled = mem_zalloc(1, sizeof(*compiled));
-	err = *text ? regcomp(&compiled->regex, text, REG_EXTENDED | REG_NOSUB) : REG_BADPAT;
-	if (err) {
-		if (*text)
-			regerror(err, &compiled->regex, why, sizeof(why));
-		say(l->command, "--phase-rules: %s: phases[%zu].%s: '%s' is no regular expression: %s",
-		    l->path, entry, patterns[which], text, why);
+	if (!rules_file_regex(&l->file, entry, KEY_PATTERNS + which, text, &compiled->regex)) {
 		free(compiled);
 		return false;
 	}
@@ -154,35 +94,44 @@ static bool add_pattern(const struct load *l, size_t entry, unsigned which, cons
 	return true;
 }
 
-static bool add_number(const struct load *l, size_t entry, unsigned which, const cJSON *member,
+static bool add_number(const struct load *l, size_t entry, unsigned which, const cJSON *value,
 		       struct phase_rule *r)
 {
-	double v = member->valuedouble;
+	const char *text = cJSON_GetStringValue(value);
+	double v = value->valuedouble;
 
-	if (!cJSON_IsNumber(member) || v < 0 || v > 9e15 || v != (double)(uint64_t)v) {
-		say(l->command, "--phase-rules: %s: phases[%zu].%s: it is no whole number", l->path, entry,
-		    numbers[which]);
-		return false;
+	if (which == PHASE_RULE_graph && text && !strcmp(text, "any")) {
+		r->number[which] = PHASE_RULE_ANY;
+	} else {
+		if (!cJSON_IsNumber(value) || v < 0 || v > 9e15 || v != (double)(uint64_t)v)
+			return rules_file_wrong(&l->file, entry, ".%s: it is no whole number%s",
+						keys[KEY_NUMBERS + which],
+						which == PHASE_RULE_graph ? ", and not \"any\"" : "");
+		r->number[which] = (uint64_t)v;
 	}
 	r->has[which] = true;
-	r->number[which] = (uint64_t)v;
 	return true;
 }
 
-static bool add_member(const struct load *l, size_t entry, struct phase_rule *r, bool *labelled,
-		       const cJSON *member)
+static void begin(void *arg)
 {
-	const char *key = member->string;
+	struct load *l = arg;
 
-	if (!strcmp(key, "label"))
-		return *labelled = add_label(l, entry, cJSON_GetStringValue(member), r);
-	for (unsigned i = 0; i < PHASE_RULE_PATTERN_COUNT; i++)
-		if (!strcmp(key, patterns[i]))
-			return add_pattern(l, entry, i, cJSON_GetStringValue(member), r);
-	for (unsigned i = 0; i < PHASE_RULE_NUMBER_COUNT; i++)
-		if (!strcmp(key, numbers[i]))
-			return add_number(l, entry, i, member, r);
-	return bad_key(l, entry, key);
+	MEM_MORE(l->rules.list, l->rules.n, l->rules.cap);
+	l->rules.list[l->rules.n++] = (struct phase_rule){ .bit = PHASE_RULE_NO_BIT };
+	l->labelled = false;
+}
+
+static bool add_member(void *arg, size_t entry, size_t key, const cJSON *value)
+{
+	struct load *l = arg;
+	struct phase_rule *r = &l->rules.list[l->rules.n - 1];
+
+	if (key == KEY_LABEL)
+		return l->labelled = add_label(l, entry, cJSON_GetStringValue(value), r);
+	if (key < KEY_NUMBERS)
+		return add_pattern(l, entry, (unsigned)key - KEY_PATTERNS, value, r);
+	return add_number(l, entry, (unsigned)key - KEY_NUMBERS, value, r);
 }
 
 static bool has_condition(const struct phase_rule *r)
@@ -196,73 +145,34 @@ static bool has_condition(const struct phase_rule *r)
 	return false;
 }
 
-static bool add_rule(struct load *l, size_t entry, const cJSON *item)
+static bool end(void *arg, size_t entry)
 {
-	struct phase_rule *r;
-	const cJSON *member;
-	bool labelled = false;
+	struct load *l = arg;
+	struct phase_rule *r = &l->rules.list[l->rules.n - 1];
 
-	if (!cJSON_IsObject(item)) {
-		say(l->command, "--phase-rules: %s: phases[%zu] is no object", l->path, entry);
-		return false;
-	}
-	if (entry >= RULES_MAX) {
-		say(l->command, "--phase-rules: %s: more than %d rules", l->path, RULES_MAX);
-		return false;
-	}
-	MEM_MORE(l->rules.list, l->rules.n, l->rules.cap);
-	r = &l->rules.list[l->rules.n++];
-	*r = (struct phase_rule){ 0 };
-	cJSON_ArrayForEach(member, item)
-		if (!add_member(l, entry, r, &labelled, member))
-			return false;
-	if (!labelled)
-		say(l->command, "--phase-rules: %s: phases[%zu] has no 'label'", l->path, entry);
-	else if (!has_condition(r))
-		say(l->command, "--phase-rules: %s: phases[%zu] ('%s') has no condition", l->path, entry,
-		    labels[r->label]);
-	return labelled && has_condition(r);
-}
-
-static bool add_rules(struct load *l, const cJSON *root)
-{
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "phases"), *item;
-	size_t entry = 0;
-
-	if (!cJSON_IsArray(list)) {
-		say(l->command, "--phase-rules: %s: there is no list 'phases'", l->path);
-		return false;
-	}
-	cJSON_ArrayForEach(item, list)
-		if (!add_rule(l, entry++, item))
-			return false;
+	if (!l->labelled)
+		return rules_file_wrong(&l->file, entry, " has no 'label'");
+	if (!has_condition(r))
+		return rules_file_wrong(&l->file, entry, " ('%s') has no condition", labels[r->label]);
+	if (!phase_rule_of_ops(r) && !r->compiled[PHASE_RULE_python])
+		return true;
+	if (l->bits == PHASE_RULE_BITS)
+		return rules_file_wrong(&l->file, entry, ": more than %d rules ask for a kernel, graph, "
+							 "stream or Python function", PHASE_RULE_BITS);
+	r->bit = (uint8_t)l->bits++;
 	return true;
 }
 
 int phase_rules_load(struct phase_rules *ret, const char *command, const char *path)
 {
-	struct load l = { .command = command, .path = path };
-	SCOPED_FREE char *text = NULL;
-	cJSON *root;
-	bool good;
+	struct load l = {
+		.file = { command, "--phase-rules", path, "phases", keys, KEY_COUNT, begin,
+			  add_member, end, &l },
+	};
+	int code = rules_file_read(&l.file);
 
-	*ret = (struct phase_rules){ 0 };
-	text = file_text(&l);
-	if (!text)
-		return EXIT_INPUT;
-	root = cJSON_Parse(text);
-	if (!root) {
-		const char *at = cJSON_GetErrorPtr();
-
-		return say_fail(EXIT_USAGE, command, "--phase-rules: %s is no JSON: line %u", path,
-				at ? line_of(text, at) : 1);
-	}
-	good = add_rules(&l, root);
-	cJSON_Delete(root);
-	if (!good) {
+	if (code)
 		phase_rules_release(&l.rules);
-		return EXIT_USAGE;
-	}
 	*ret = l.rules;
-	return EXIT_OK;
+	return code;
 }

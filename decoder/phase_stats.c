@@ -77,7 +77,7 @@ static void fill(struct phase_table *t, const struct session *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t k = 0; k < s->list[i]->passes.n; k++)
-			row_for(t, s, i, &s->list[i]->passes.list[k])->passes++;
+			row_for(t, s, i, pass_nth(&s->list[i]->passes, k))->passes++;
 	if (t->n)
 		qsort(t->list, t->n, sizeof(*t->list), row_order);
 	for (size_t i = 0; i < t->n; i++) {
@@ -89,7 +89,7 @@ static void fill(struct phase_table *t, const struct session *s)
 	}
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t k = 0; k < s->list[i]->passes.n; k++) {
-			struct phase_row *r = row_for(t, s, i, &s->list[i]->passes.list[k]);
+			struct phase_row *r = row_for(t, s, i, pass_nth(&s->list[i]->passes, k));
 
 			r->list[r->passes++] = (uint32_t)k;
 		}
@@ -108,16 +108,17 @@ static void quantile(struct phase_quantile *ret, const double *sorted, size_t n,
 	ret->hi = ranks.hi ? sorted[ranks.hi - 1] : 0;
 }
 
-/* Medians of what else there is of the same passes. x: room for n values. */
-static void medians(struct phase_row *r, double *x)
+/* Medians of what else there is of the same passes. */
+static void medians(struct phase_row *r)
 {
+	SCOPED_FREE double *x = mem_zalloc(r->n, sizeof(*x));
 	double *const to[] = { &r->busy, &r->gap, &r->queue, &r->ops, &r->kernels };
 
 	for (unsigned m = 0; m < sizeof(to) / sizeof(*to); m++) {
 		size_t n = 0;
 
 		for (size_t i = 0; i < r->passes; i++) {
-			const struct pass *p = &r->p->passes.list[r->list[i]];
+			const struct pass *p = pass_nth(&r->p->passes, r->list[i]);
 			uint64_t v[] = { p->busy_ns, p->host_gap_ns, p->queue_ns, pass_ops(p),
 					 p->kernels };
 
@@ -130,13 +131,12 @@ static void medians(struct phase_row *r, double *x)
 
 static void figures(struct phase_row *r)
 {
-	SCOPED_FREE double *x = mem_zalloc(r->passes, sizeof(*x));
 	struct stats_moments moments;
 	uint64_t confidence = 0;
 	int64_t vote[VOTE_COUNT] = { 0 };
 
 	for (size_t i = 0; i < r->passes; i++) {
-		const struct pass *p = &r->p->passes.list[r->list[i]];
+		const struct pass *p = pass_nth(&r->p->passes, r->list[i]);
 
 		r->warmup += p->warmup;
 		r->total += (double)pass_wall(p);
@@ -152,7 +152,7 @@ static void figures(struct phase_row *r)
 	r->n = r->all_warmup ? r->passes : r->passes - r->warmup;
 	r->sorted = mem_zalloc(r->n, sizeof(*r->sorted));
 	for (size_t i = 0, n = 0; i < r->passes; i++) {
-		const struct pass *p = &r->p->passes.list[r->list[i]];
+		const struct pass *p = pass_nth(&r->p->passes, r->list[i]);
 
 		if (r->all_warmup || !p->warmup)
 			r->sorted[n++] = (double)pass_wall(p);
@@ -164,7 +164,7 @@ static void figures(struct phase_row *r)
 	quantile(&r->p50, r->sorted, r->n, 0.50);
 	quantile(&r->p95, r->sorted, r->n, 0.95);
 	quantile(&r->p99, r->sorted, r->n, 0.99);
-	medians(r, x);
+	medians(r);
 }
 
 void phase_table_init(struct phase_table *ret, const struct session *s)

@@ -4,7 +4,7 @@
  *
  * A phase is one label; a row is the passes of one label and one shape. Figures are those of the
  * passes after the warm-up of the row; when all of a row is warm-up, of all (all_warmup). Times ns.
- * Memory: 16 bytes for each pass, twice that while a row is counted. No errors; one thread.
+ * Memory: 12 bytes for each pass, twice that while a row is counted. No errors; one thread.
  */
 #ifndef JITNESS_DECODER_PHASE_STATS_H
 #define JITNESS_DECODER_PHASE_STATS_H

@@ -19,6 +19,7 @@ struct thread_passes {
 	uint32_t tid;
 	uint32_t *list;
 	size_t n, cap;
+	size_t near; /* where the last look was: the next one is not far, as a rule */
 };
 
 struct find {
@@ -69,7 +70,7 @@ static void threads_init(struct find *f)
 		const struct process *p = f->s->list[i];
 
 		for (size_t k = 0; k < p->passes.n; k++) {
-			struct thread_passes *t = thread_of(f, p, p->passes.list[k].tid);
+			struct thread_passes *t = thread_of(f, p, pass_nth(&p->passes, k)->tid);
 
 			MEM_MORE(t->list, t->n, t->cap);
 			t->list[t->n++] = (uint32_t)k;
@@ -77,26 +78,45 @@ static void threads_init(struct find *f)
 	}
 }
 
-/* GPU time of one other thread's passes within [from, to). */
-static uint64_t overlap_with(const struct thread_passes *t, uint64_t from, uint64_t to)
+static const struct pass *thread_pass(const struct thread_passes *t, size_t i)
 {
-	const struct pass *list = t->p->passes.list;
-	size_t lo = 0, hi = t->n;
-	uint64_t sum = 0;
+	return pass_nth(&t->p->passes, t->list[i]);
+}
 
+/* The first that ends after `from`; looked for farther and farther from the last one. */
+static size_t first_after(struct thread_passes *t, uint64_t from)
+{
+	size_t lo = 0, hi = t->near, step = 1;
+
+	for (; hi < t->n && thread_pass(t, hi)->end <= from; step *= 2) {
+		lo = hi + 1;
+		hi += step;
+	}
+	if (hi > t->n)
+		hi = t->n;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (list[t->list[mid]].end <= from)
+		if (thread_pass(t, mid)->end <= from)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < t->n && list[t->list[lo]].host_start < to; lo++) {
-		const struct pass *o = &list[t->list[lo]];
+	return t->near = lo;
+}
+
+/* GPU time of one other thread's passes within [from, to). */
+static uint64_t overlap_with(struct thread_passes *t, uint64_t from, uint64_t to)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = first_after(t, from); i < t->n; i++) {
+		const struct pass *o = thread_pass(t, i);
 		uint64_t a = o->gpu_start > from ? o->gpu_start : from;
 		uint64_t b = o->gpu_end < to ? o->gpu_end : to;
 
+		if (o->host_start >= to)
+			break;
 		if (b > a) /* not longer than its own work */
 			sum += b - a < o->busy_ns ? b - a : o->busy_ns;
 	}
@@ -132,7 +152,7 @@ static double usual_overlap(struct find *f, size_t row)
 	if (f->usual[row] >= 0)
 		return f->usual[row];
 	for (size_t i = 0; i < n; i++)
-		seen[i] = overlap_of(f, r->p, &r->p->passes.list[r->list[i * r->passes / n]]);
+		seen[i] = overlap_of(f, r->p, pass_nth(&r->p->passes, r->list[i * r->passes / n]));
 	qsort(seen, n, sizeof(*seen), double_order);
 	return f->usual[row] = n ? seen[n / 2] : 0;
 }
@@ -157,7 +177,7 @@ static uint64_t stall_in(const struct episode *e, uint64_t from, uint64_t to)
 static void blame_episodes(const struct session *s, struct tail_pass *t, const struct phase_row *r,
 			   double *left)
 {
-	const struct pass *x = &r->p->passes.list[t->pass];
+	const struct pass *x = pass_nth(&r->p->passes, t->pass);
 	double most = 0;
 
 	for (size_t i = 0; i < s->episodes.n; i++) {
@@ -216,7 +236,7 @@ static void settle(struct tail_pass *t, double left)
 static void explain(struct find *f, struct tail_pass *t)
 {
 	const struct phase_row *r = &f->rows->list[t->row], *m = &f->rows->list[t->against];
-	const struct pass *x = &r->p->passes.list[t->pass];
+	const struct pass *x = pass_nth(&r->p->passes, t->pass);
 	double left = t->excess, held;
 	/* What there is more of than in the median pass. */
 	double gap = more((double)x->host_gap_ns, m->gap), busy = more((double)x->busy_ns, m->busy);
@@ -294,7 +314,7 @@ void tail_find(struct tail *ret, const struct session *s, const struct phase_tab
 			continue;
 		}
 		for (size_t k = 0; k < r->passes; k++) {
-			const struct pass *x = &r->p->passes.list[r->list[k]];
+			const struct pass *x = pass_nth(&r->p->passes, r->list[k]);
 			const struct phase_row *m = &t->list[against];
 
 			if ((double)pass_wall(x) <= m->p95.value)

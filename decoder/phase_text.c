@@ -9,7 +9,7 @@
 #include "decoder/process_model.h"
 #include "decoder/session_model.h"
 
-#define ROW_FORMAT "%-8s %-5.5s %7s %4s %2s %6s %-18s %7s %7s %6s %6s %6s %6s\n"
+#define ROW_FORMAT "%-8s %-5.5s %6s %4s %2s %5s %-18s %7s %7s %6s %6s %6s %s\n"
 
 struct table {
 	const struct phases *v;
@@ -54,14 +54,15 @@ static void header(struct table *t)
 {
 	fputs(t->st.dim, stdout);
 	printf(ROW_FORMAT, "phase", "shape", "passes", "warm", "in", "mean", "p50 [95% interval]", "p95",
-	       "p99", "max", "busy", "gap", "queue");
+	       "p99", "max", "busy", "gap", "verdict");
 	fputs(t->st.off, stdout);
 }
 
-static void row(struct table *t, const struct phase_row *r)
+static void row(struct table *t, size_t i)
 {
+	const struct phase_row *r = &t->v->rows.list[i];
 	double unit = r->p50.value < 1e6 ? 1e3 : 1e6;
-	char passes[PRINT_BUF], warm[PRINT_BUF], mean[32], max[32], busy[32], gap[32], queue[32];
+	char passes[PRINT_BUF], warm[PRINT_BUF], mean[32], max[32], busy[32], gap[32];
 	char p50[PHASE_TEXT], p95[PHASE_TEXT], p99[PHASE_TEXT];
 
 	snprintf(passes, sizeof(passes), "%zu", r->passes);
@@ -70,7 +71,7 @@ static void row(struct table *t, const struct phase_row *r)
 	       unit < 1e6 ? "us" : "ms", in_unit(mean, r->mean, unit), with_interval(p50, &r->p50, unit),
 	       percentile(p95, t, &r->p95, unit), percentile(p99, t, &r->p99, unit),
 	       in_unit(max, r->max, unit), in_unit(busy, r->busy, unit), in_unit(gap, r->gap, unit),
-	       in_unit(queue, r->queue, unit));
+	       verdict_name(t->v->verdicts.list[i].kind));
 }
 
 /* The share of time says more than the share of passes: prefill is rare and long. */
@@ -94,6 +95,30 @@ static void mixture_lines(struct table *t, size_t process)
 	}
 }
 
+/* What the passes were not found from, or with less than it should have. */
+static void unread(const struct table *t, const struct op_stream_status *s)
+{
+	const uint64_t n[] = { s->unmatched, s->orphans, s->late, s->unplaced };
+	static const char *const what[][2] = {
+		{ "launch without a GPU record", "launches without a GPU record" },
+		{ "GPU record without a launch (left out)", "GPU records without a launch (left out)" },
+		{ "record too late in the file (left out)", "records too late in the file (left out)" },
+		{ "record without a correlation id (left out)",
+		  "records without a correlation id (left out)" },
+	};
+	char a[PRINT_BUF];
+	bool some = false;
+
+	for (size_t i = 0; i < sizeof(n) / sizeof(*n); i++) {
+		if (n[i])
+			printf("%s%s %s", some ? ", " : t->st.warn, print_count(a, n[i]),
+			       what[i][n[i] != 1]);
+		some |= n[i] != 0;
+	}
+	if (some)
+		printf("%s\n", t->st.off);
+}
+
 static void process_head(struct table *t, size_t i)
 {
 	const struct process *p = t->v->session->list[i];
@@ -103,6 +128,7 @@ static void process_head(struct table *t, size_t i)
 	if (!l->n) {
 		printf("Process %" PRIu64 ": no passes: %s\n", p->pid,
 		       l->why_none ? l->why_none : "nothing repeats");
+		unread(t, &l->reading);
 		return;
 	}
 	printf("%sProcess %" PRIu64 "%s: %s pass%s in %zu shape%s; %s of %s operations are in no pass\n",
@@ -112,6 +138,7 @@ static void process_head(struct table *t, size_t i)
 	if (p->lost)
 		printf("%s%" PRIu64 " records were lost: passes may be missing, cut in two or too short%s\n",
 		       t->st.warn, p->lost, t->st.off);
+	unread(t, &l->reading);
 }
 
 static void rows_of(struct table *t, size_t process, size_t top)
@@ -125,7 +152,7 @@ static void rows_of(struct table *t, size_t process, size_t top)
 		if (!n)
 			header(t);
 		if (n++ < top)
-			row(t, &rows->list[i]);
+			row(t, i);
 	}
 	if (n > top)
 		printf("  %zu more rows are not shown (--top)\n", n - top);
@@ -133,8 +160,8 @@ static void rows_of(struct table *t, size_t process, size_t top)
 
 static void notes(const struct table *t)
 {
-	puts("mean, percentiles and max are of the passes after the warm-up; busy (GPU), gap (host) and "
-	     "queue\nare medians of the same passes");
+	puts("mean, percentiles and max are of the passes after the warm-up; busy (GPU) and gap (host) are\n"
+	     "medians of the same passes; verdict: how they ran (jitness phases --explain says why)");
 	if (t->bounds)
 		puts(">=: n too small for an upper bound of this percentile; the number is its lower "
 		     "bound, ?: none");
@@ -147,7 +174,7 @@ static void findings_text(const struct phases *v, struct print_style st, size_t 
 	if (f->n)
 		printf("\n%sFindings%s\n", st.bold, st.off);
 	for (size_t i = 0; i < f->n && i < top; i++) {
-		bool warn = !strcmp(finding_severity_name(f->list[i].id), "warn");
+		bool warn = strcmp(finding_severity_name(f->list[i].id), "info") != 0;
 
 		printf("%s%-4s%s  %s\n", warn ? st.warn : "", finding_severity_name(f->list[i].id),
 		       warn ? st.off : "", f->list[i].text);
@@ -246,10 +273,22 @@ static void tail_text(const struct phases *v, struct print_style st, size_t top)
 		printf("%12s%zu more are not shown (--top)\n", "", t->n - top);
 }
 
+void phases_reference_line(const struct phases *p)
+{
+	struct print_style st = print_style();
+
+	if (!p->reference_unused)
+		return;
+	fputs(st.warn, stdout);
+	print_text(p->reference_unused, strlen(p->reference_unused), 0);
+	printf("%s\n", st.off);
+}
+
 void phases_text(const struct phases *v, size_t top)
 {
 	struct table t = { .v = v, .st = print_style() };
 
+	phases_reference_line(v);
 	for (size_t i = 0; i < v->session->n; i++) {
 		if (i)
 			putchar('\n');
@@ -268,6 +307,9 @@ void phases_table(const struct phases *v, size_t top)
 {
 	struct table t = { .v = v, .st = print_style() };
 
+	if (v->reference_unused)
+		putchar('\n');
+	phases_reference_line(v);
 	if (!v->rows.n)
 		return;
 	printf("\n%sPhases%s: latency of forward passes (jitness phases has findings and the tail)\n",

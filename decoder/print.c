@@ -71,8 +71,9 @@ const char *print_count(char buf[PRINT_BUF], uint64_t n)
 }
 
 /* Columns: one for each character; wide ones are rare in kernel names. */
-static size_t columns_of(const uint8_t *p, size_t len)
+size_t print_columns(const char *text, size_t len)
 {
+	const uint8_t *p = (const uint8_t *)text;
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; n++) {
@@ -83,10 +84,25 @@ static size_t columns_of(const uint8_t *p, size_t len)
 	return n;
 }
 
+size_t print_line(const char *text, size_t len, size_t width)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t fits = 0, blank = 0;
+
+	for (; fits < len && width; width--) {
+		bool valid;
+
+		if (p[fits] == ' ')
+			blank = fits;
+		fits += utf8_next(p + fits, len - fits, &valid);
+	}
+	return fits == len || p[fits] == ' ' || !blank ? fits : blank;
+}
+
 void print_text(const char *text, size_t len, size_t width)
 {
 	const uint8_t *p = (const uint8_t *)text;
-	bool cut = width && columns_of(p, len) > width;
+	bool cut = width && print_columns(text, len) > width;
 	size_t room = cut ? (width > 3 ? width - 3 : 0) : SIZE_MAX;
 
 	for (size_t i = 0; i < len && room; room--) {

@@ -29,6 +29,14 @@ const char *print_count(char buf[PRINT_BUF], uint64_t n);
  */
 void print_text(const char *text, size_t len, size_t width);
 
+/* Columns of a text as print_text() writes it. */
+size_t print_columns(const char *text, size_t len);
+/*
+ * Bytes of the text that go on a line of `width` columns: up to the last blank that fits, or, where there is none, as
+ * many as fit. Blanks that follow are the caller's to skip.
+ */
+size_t print_line(const char *text, size_t len, size_t width);
+
 /* Columns of the terminal, at least 100; 100 when stdout is none. */
 size_t print_width(void);
 

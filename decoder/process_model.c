@@ -9,6 +9,7 @@
 #include "trace/encode.h"
 
 #define PROGRESS_ROWS (1u << 20)
+#define AHEAD         16u /* rows: about as long as memory takes */
 
 static const uint8_t *blob_of(const struct section *s, uint32_t i, size_t *ret_len)
 {
@@ -131,12 +132,37 @@ static void fold_notes(struct process *p, const struct section *s, struct names 
 	}
 }
 
+/* The row whose memory is asked for while row i is worked on. */
+static uint32_t ahead(uint32_t i, uint32_t rows)
+{
+	return rows - i > AHEAD ? i + AHEAD : i;
+}
+
+static void count_launches(struct process *p, uint32_t tid, uint32_t rows)
+{
+	struct launch_counts *c = &p->launch_counts;
+	uint32_t i = idmap_get(&c->by_tid, tid), most = idmap_get(&c->by_tid, p->main_tid);
+
+	if (i == IDMAP_NONE) {
+		MEM_MORE(c->list, c->n, c->cap);
+		i = (uint32_t)c->n++;
+		c->list[i] = 0;
+		idmap_put(&c->by_tid, tid, i);
+	}
+	c->list[i] += rows;
+	if (most == IDMAP_NONE || c->list[i] > c->list[most])
+		p->main_tid = tid;
+}
+
 static void fold_launches(struct process *p, const struct section *s)
 {
 	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
 	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->col[LAUNCH_API];
 
+	count_launches(p, s->tid, s->rows);
+	op_lag_add(&p->op_lag, corr, s->rows);
 	for (uint32_t i = 0; i < s->rows; i++) {
+		join_ahead(&p->join, corr[ahead(i, s->rows)]);
 		tally_add(&p->launch, start[i], end[i], 0);
 		if (s->col[LAUNCH_RESULT][i]) {
 			p->launch_errors++; /* nothing will run for it */
@@ -152,8 +178,10 @@ static void fold_kernels(struct process *p, const struct section *s)
 	const uint64_t *start = s->col[KERNEL_START], *end = s->col[KERNEL_END];
 	const uint64_t *corr = s->col[KERNEL_CORR];
 
+	op_lag_add(&p->op_lag, corr, s->rows);
 	kernel_table_fold(&p->kernels, s);
 	for (uint32_t i = 0; i < s->rows; i++) {
+		join_ahead(&p->join, corr[ahead(i, s->rows)]);
 		tally_add(&p->kernel, start[i], end[i], 0);
 		join_work(&p->join, corr[i], start[i]);
 	}
@@ -174,6 +202,7 @@ static void fold_memcpys(struct process *p, const struct section *s)
 {
 	const uint64_t *start = s->col[MEMCPY_START], *end = s->col[MEMCPY_END];
 
+	op_lag_add(&p->op_lag, s->col[MEMCPY_CORR], s->rows);
 	for (uint32_t i = 0; i < s->rows; i++)
 		tally_add(tally_of(&p->memcpy, s->col[MEMCPY_COPY_KIND][i]), start[i], end[i],
 			  s->col[MEMCPY_BYTES][i]);
@@ -185,6 +214,7 @@ static void fold_memsets(struct process *p, const struct section *s)
 {
 	const uint64_t *start = s->col[MEMSET_START], *end = s->col[MEMSET_END];
 
+	op_lag_add(&p->op_lag, s->col[MEMSET_CORR], s->rows);
 	for (uint32_t i = 0; i < s->rows; i++)
 		tally_add(&p->memset, start[i], end[i], s->col[MEMSET_BYTES][i]);
 	busy_add(&p->busy, start, end, s->rows);
@@ -195,6 +225,7 @@ static void fold_graph_runs(struct process *p, const struct section *s, struct n
 {
 	const uint64_t *start = s->col[GRAPH_RUN_START], *end = s->col[GRAPH_RUN_END];
 
+	op_lag_add(&p->op_lag, s->col[GRAPH_RUN_CORR], s->rows);
 	for (uint32_t i = 0; i < s->rows; i++) {
 		tally_add(&p->graph_run, start[i], end[i], 0);
 		join_work(&p->join, s->col[GRAPH_RUN_CORR][i], start[i]);
@@ -302,6 +333,7 @@ static void fold_section(struct process *p, const struct section *s, struct name
 		fold_graph_runs(p, s, names);
 		break;
 	case EVENT_SYNC:
+		op_lag_add(&p->op_lag, s->col[SYNC_CORR], s->rows);
 		fold_spans(&p->sync, s, SYNC_TYPE);
 		break;
 	case EVENT_OVERHEAD:
@@ -439,6 +471,8 @@ void process_release(struct process *p)
 	near_log_release(&p->near_log);
 	busy_release(&p->busy);
 	join_release(&p->join);
+	idmap_release(&p->launch_counts.by_tid);
+	free(p->launch_counts.list);
 	pass_table_release(&p->passes);
 	*p = (struct process){ 0 };
 }

@@ -19,6 +19,7 @@
 #include "decoder/kernel_table.h"
 #include "decoder/module_table.h"
 #include "decoder/near_log.h"
+#include "decoder/op_window.h"
 #include "decoder/range_table.h"
 #include "decoder/pass.h"
 #include "decoder/stack_table.h"
@@ -86,6 +87,13 @@ struct process {
 	struct near_log near_log; /* launches and GPU work near loads and compiles */
 	struct busy busy;         /* when the GPU worked */
 	struct join join;
+	struct op_lag op_lag;     /* for a second reading */
+	struct launch_counts {    /* by the thread that called; rows, whatever their result */
+		struct idmap by_tid;
+		uint64_t *list;
+		size_t n, cap;
+	} launch_counts;
+	uint32_t main_tid;        /* with the most of them; 0: there were none */
 	struct pass_table passes; /* empty until passes_find() */
 
 	struct tally kernel, graph_run, launch, memset;

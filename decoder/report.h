@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct claims;
 struct device_id;
 struct phases;
 struct process;
@@ -12,8 +13,8 @@ struct session;
 
 #define REPORT_SCHEMA "jitness.report.v1"
 
-/* To stdout. An exit code. phases: all zeros when they were not looked for. */
-int report_json(const struct session *s, const struct phases *phases);
+/* To stdout. An exit code. phases: all zeros when they were not looked for; claims: NULL: none. */
+int report_json(const struct session *s, const struct phases *phases, const struct claims *claims);
 /* top: rows of each table. */
 void report_text(const struct session *s, const struct phases *phases, size_t top);
 /* The tables below the process blocks: kernels, graphs, modules. */

@@ -9,6 +9,7 @@
 #include "decoder/phases.h"
 #include "decoder/process_model.h"
 #include "decoder/report.h"
+#include "decoder/report_claims.h"
 #include "decoder/report_origin.h"
 #include "decoder/report_stack.h"
 #include "decoder/session_model.h"
@@ -369,7 +370,7 @@ static void graph_json(cJSON *o, const struct session *s, const struct process *
 	time_member(o, "time_ns", s, p, g->instantiated);
 }
 
-int report_json(const struct session *s, const struct phases *phases)
+int report_json(const struct session *s, const struct phases *phases, const struct claims *claims)
 {
 	struct report_stacks stacks = { .session = s };
 	cJSON *root = cJSON_CreateObject();
@@ -394,6 +395,8 @@ int report_json(const struct session *s, const struct phases *phases)
 	}
 	timeline_compiles_json(root, s, &stacks);
 	phases_json_members(root, phases);
+	if (claims)
+		report_claims_json(root, claims, s);
 	report_stacks_release(&stacks);
 	return json_print(root);
 }

@@ -5,6 +5,7 @@
 #include "decoder/json.h"
 #include "decoder/mem.h"
 #include "decoder/name_table.h"
+#include "decoder/phase_stats.h"
 #include "decoder/process_model.h"
 #include "decoder/report_stack.h"
 #include "decoder/session_model.h"
@@ -108,6 +109,24 @@ static void graphs_json(cJSON *o, const struct episode *e)
 	json_uint(o, "captures", captures);
 }
 
+/* The pass of the triggering thread that it lies in, if passes were found; a pass may begin with it. */
+static void pass_json(cJSON *o, const struct episode *e)
+{
+	const struct pass_table *t = e->p ? &e->p->passes : NULL;
+
+	for (size_t i = 0; t && i < t->n && t->list[i].wall_start <= e->end; i++) {
+		const struct pass *x = &t->list[i];
+
+		if (x->tid != e->trigger.tid || x->wall_start > e->start || x->end < e->end)
+			continue;
+		json_uint(o, "pass", i);
+		json_string(o, "phase", pass_label_name(x->label));
+		return;
+	}
+	json_null(o, "pass");
+	json_null(o, "phase");
+}
+
 static void episode_json(cJSON *o, const struct session *s, const struct episode *e,
 			 struct report_stacks *stacks)
 {
@@ -142,8 +161,7 @@ static void episode_json(cJSON *o, const struct session *s, const struct episode
 	json_uint(item, "launches", e->autotune_launches);
 	json_uint(item, "kernels", e->autotune_kernels);
 	json_ms(item, "gpu_ms", e->autotune_gpu_ns);
-	json_null(o, "pass");
-	json_null(o, "phase");
+	pass_json(o, e);
 	if (e->stall_known)
 		json_ms(o, "stall_ms", e->stall_ns);
 	else

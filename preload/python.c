@@ -19,6 +19,7 @@
 #include "preload/python_lines.h"
 #include "preload/python_peek.h"
 #include "preload/utf8_put.h"
+#include "trace/wire.h"
 
 enum { SEARCHING, LOOKING, READY, REFUSED };
 
@@ -170,25 +171,9 @@ struct walk {
 	uint8_t heads[AT_ONCE * (2 * STRING_HEAD + TABLE_HEAD)];
 };
 
-static uint64_t u64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t u32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 static bool is_a(const uint8_t *object, uintptr_t type)
 {
-	return u64(object + PYTHON_OBJECT_TYPE) == type;
+	return get_le64(object + PYTHON_OBJECT_TYPE) == type;
 }
 
 /* The n bytes at `at`, together with what lies before them in their page: callers are older. */
@@ -227,13 +212,13 @@ static int next_frame(struct walk *w, struct slot *slot)
 		} else if ((owner = frame[l->frame_owner]) > PYTHON_OWNER_MAX) {
 			return -1;
 		}
-		slot->code = u64(frame + l->frame_code);
+		slot->code = get_le64(frame + l->frame_code);
 		slot->generator = owner == PYTHON_OWNER_GENERATOR;
 		if (l->instr_unit)
-			slot->instr = u32(frame + l->frame_instr);
+			slot->instr = get_le32(frame + l->frame_instr);
 		else
-			slot->instr = u64(frame + l->frame_instr);
-		w->at = u64(frame + l->frame_back);
+			slot->instr = get_le64(frame + l->frame_instr);
+		w->at = get_le64(frame + l->frame_back);
 		if (owner != PYTHON_OWNER_MAX)
 			return 1;
 		if (++w->shims > SHIMS_MAX)
@@ -254,7 +239,7 @@ static int64_t offset_of(const struct python_layout *l, const struct slot *slot)
 static bool is_incomplete(const struct python_layout *l, const struct slot *slot)
 {
 	return l->code_first != PYTHON_NO_FIELD && !slot->generator &&
-	       offset_of(l, slot) < (int64_t)(int32_t)u32(slot->object + l->code_first) * 2;
+	       offset_of(l, slot) < (int64_t)(int32_t)get_le32(slot->object + l->code_first) * 2;
 }
 
 /* Reads the code objects of k frames and drops the incomplete ones. How many stay, or -1. */
@@ -300,15 +285,15 @@ static void read_strings(struct walk *w, struct slot *slots, unsigned k)
 
 	for (unsigned i = 0; i < k; i++) {
 		struct slot *s = &slots[i];
-		uintptr_t file = u64(s->object + w->l->code_file);
-		uintptr_t name = u64(s->object + w->l->code_name);
+		uintptr_t file = get_le64(s->object + w->l->code_file);
+		uintptr_t name = get_le64(s->object + w->l->code_name);
 
 		s->file_like = same_string(w->file_of, w->n + i, file);
 		s->name_like = same_string(w->name_of, w->n + i, name);
 		w->file_of[(w->n + i) % REMEMBERED] = file;
 		w->name_of[(w->n + i) % REMEMBERED] = name;
 		head[n] = &s->table;
-		items[n++] = (struct peek_item){ .at = u64(s->object + w->l->code_table),
+		items[n++] = (struct peek_item){ .at = get_le64(s->object + w->l->code_table),
 						 .want = TABLE_HEAD };
 		if (s->file_like < 0) {
 			head[n] = &s->file;
@@ -370,9 +355,9 @@ static int put_string(struct walk *w, uintptr_t at, const struct head *head, con
 	*ret_len = 0;
 	if (head->got < w->l->ascii_data || !is_a(head->bytes, python.string_type))
 		return -1;
-	state = u32(head->bytes + PYTHON_STRING_STATE);
+	state = get_le32(head->bytes + PYTHON_STRING_STATE);
 	kind = PYTHON_STRING_KIND(state);
-	chars = u64(head->bytes + PYTHON_OBJECT_LENGTH);
+	chars = get_le64(head->bytes + PYTHON_OBJECT_LENGTH);
 	if (!(state & PYTHON_STRING_COMPACT) || (kind != 1 && kind != 2 && kind != 4))
 		return 0;
 	if (chars > PYTHON_STRING_MAX)
@@ -400,12 +385,12 @@ static uint32_t line_of(const struct walk *w, const struct slot *slot)
 
 	if (slot->table.got < PYTHON_BYTES_DATA || !is_a(slot->table.bytes, python.bytes_type))
 		return 0;
-	size = u64(slot->table.bytes + PYTHON_OBJECT_LENGTH);
+	size = get_le64(slot->table.bytes + PYTHON_OBJECT_LENGTH);
 	if (size > LINES_TABLE_MAX)
 		return 0;
-	open_stream(&s, u64(slot->object + w->l->code_table), &slot->table,
+	open_stream(&s, get_le64(slot->object + w->l->code_table), &slot->table,
 		    PYTHON_BYTES_DATA, size);
-	return python_line(w->l->lines, &s, (int32_t)u32(slot->object + w->l->code_line),
+	return python_line(w->l->lines, &s, (int32_t)get_le32(slot->object + w->l->code_line),
 			   offset_of(w->l, slot));
 }
 
@@ -419,7 +404,7 @@ static int put_frame(struct walk *w, const struct slot *slot)
 		like = &w->frames[slot->file_like];
 		f->file = like->file;
 		f->file_len = like->file_len;
-	} else if (put_string(w, u64(slot->object + w->l->code_file), &slot->file, &f->file,
+	} else if (put_string(w, get_le64(slot->object + w->l->code_file), &slot->file, &f->file,
 			      &f->file_len)) {
 		return -1;
 	}
@@ -427,7 +412,7 @@ static int put_frame(struct walk *w, const struct slot *slot)
 		like = &w->frames[slot->name_like];
 		f->function = like->function;
 		f->function_len = like->function_len;
-	} else if (put_string(w, u64(slot->object + w->l->code_name), &slot->name,
+	} else if (put_string(w, get_le64(slot->object + w->l->code_name), &slot->name,
 			      &f->function, &f->function_len)) {
 		return -1;
 	}
@@ -445,9 +430,9 @@ static bool first_frame(struct walk *w)
 
 	/* The state of another thread, or none any more: memory that was freed. */
 	if (!state || state & 7 || !peek(thread, state, sizeof(thread)) ||
-	    u64(thread + l->thread_id) != (uint64_t)pthread_self())
+	    get_le64(thread + l->thread_id) != (uint64_t)pthread_self())
 		return false;
-	w->at = u64(thread + l->thread_frame);
+	w->at = get_le64(thread + l->thread_frame);
 	if (l->cframe_frame != PYTHON_NO_FIELD) {
 		cframe = w->at;
 		if (cframe & 7 || !peek(&w->at, cframe + l->cframe_frame, sizeof(w->at)))

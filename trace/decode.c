@@ -7,9 +7,17 @@
 #include "trace/err.h"
 #include "trace/wire.h"
 
-struct section_scratch {
+/* By kind, so that a column which does not change keeps its contents from section to section. */
+#define KINDS 32u
+struct columns {
 	uint64_t *col[EVENT_FIELDS_MAX];
-	size_t col_room[EVENT_FIELDS_MAX];
+	size_t room[EVENT_FIELDS_MAX];
+	uint64_t value[EVENT_FIELDS_MAX];
+	size_t same[EVENT_FIELDS_MAX]; /* the first rows of col[i] hold value[i]; 0: not known */
+};
+
+struct section_scratch {
+	struct columns of[KINDS];
 	uint64_t *zero; /* for columns that the file does not have */
 	size_t zero_room;
 	uint32_t *blob_at;
@@ -25,8 +33,9 @@ void section_scratch_free(struct section_scratch *m)
 {
 	if (!m)
 		return;
-	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
-		free(m->col[i]);
+	for (unsigned k = 0; k < KINDS; k++)
+		for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
+			free(m->of[k].col[i]);
 	free(m->zero);
 	free(m->blob_at);
 	free(m);
@@ -85,10 +94,24 @@ static inline __attribute__((always_inline)) void planes_get_w(uint64_t *out, co
 	for (size_t i = 0; i < rows; i++) {
 		uint64_t v = 0;
 
+#pragma GCC unroll 8
 		for (unsigned b = 0; b < width; b++)
 			v |= (uint64_t)p[b * rows + i] << (8 * b);
 		out[i] = low + v;
 	}
+}
+
+/* Most columns of a kernel hardly ever change, and what they hold is still there from last time. */
+static void same_get(struct columns *m, unsigned i, uint64_t value, size_t rows)
+{
+	size_t have = m->value[i] == value ? m->same[i] : 0;
+
+	if (have >= rows)
+		return;
+	for (size_t k = have; k < rows; k++)
+		m->col[i][k] = value;
+	m->value[i] = value;
+	m->same[i] = rows;
 }
 
 /* One loop for each width, so that the inner one unrolls. */
@@ -227,13 +250,20 @@ long section_check(uint16_t *ret_kind, uint32_t *ret_rows, const uint8_t *p, siz
  * DIFF after it. rows is at most SECTION_ROWS_MAX; the bytes were checked.
  */
 static int column_get(struct section *s, unsigned i, const struct packed *c,
-		      const struct packed *before, struct section_scratch *m)
+		      const struct packed *before, struct columns *m)
 {
 	uint64_t *v;
 
-	if (!scratch_fit((void **)&m->col[i], &m->col_room[i], s->rows, sizeof(*v)))
+	if (s->rows > m->room[i])
+		m->same[i] = 0;
+	if (!scratch_fit((void **)&m->col[i], &m->room[i], s->rows, sizeof(*v)))
 		return TRACE_E_NOMEM;
 	s->col[i] = v = m->col[i];
+	if (c->width == 0 && c->transform == XF_NONE) {
+		same_get(m, i, c->low, s->rows);
+		return 0;
+	}
+	m->same[i] = 0;
 	planes_get(v, c, s->rows);
 	if (c->transform == XF_DELTA)
 		delta_undo(v, c->first, s->rows);
@@ -277,7 +307,7 @@ static int columns_get(struct section *s, const uint8_t *p, size_t n, struct sec
 		int err = used < 0 ? (int)used : 0;
 
 		if (!err && i < EVENT_FIELDS_MAX)
-			err = column_get(s, i, &c, &before, m);
+			err = column_get(s, i, &c, &before, &m->of[s->kind % KINDS]);
 		if (err)
 			return err;
 		before = c;

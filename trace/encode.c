@@ -10,6 +10,9 @@
  */
 #define BLOCK 256
 
+/* Rows of a noisy plane that are worth codes of their own: a block and its table take 100 bytes. */
+#define CUT_ROWS 512
+
 /* A column to be packed: v or v32 is set; ref only for XF_DIFF. */
 struct column {
 	const uint64_t *v, *ref;
@@ -17,6 +20,7 @@ struct column {
 	const uint32_t *v32;
 	uint8_t transform;
 	uint16_t ref_index;
+	struct cuts *cuts; /* NULL: none wanted */
 };
 
 /* Wraps on purpose: undoing it wraps back, whatever the values are. */
@@ -106,6 +110,13 @@ static void block_put(uint8_t *out, size_t rows, uint64_t *t, size_t n, unsigned
 	}
 }
 
+/* Before each plane and after the last. */
+static void cuts_add(struct cuts *cuts, const uint8_t *p, size_t rows, unsigned width)
+{
+	for (unsigned b = 0; b <= width && cuts->n < CUTS_MAX; b++)
+		cuts->at[cuts->n++] = (uint32_t)(p + b * rows - cuts->from);
+}
+
 static uint8_t *column_put(uint8_t *p, const struct column *c, size_t rows)
 {
 	struct range r = column_range(c, rows);
@@ -128,6 +139,8 @@ static uint8_t *column_put(uint8_t *p, const struct column *c, size_t rows)
 			t[k] -= r.low;
 		block_put(p + i, rows, t, n, width);
 	}
+	if (c->cuts && width)
+		cuts_add(c->cuts, p, rows, width);
 	return p + width * rows;
 }
 
@@ -148,6 +161,9 @@ static struct column column_of(const struct section_in *s, const struct event_ty
 	if (!type || i >= type->n_fields)
 		return c;
 	c.transform = (uint8_t)type->field[i].transform;
+	/* Starts and durations. The planes of other columns are alike: apart they only grow. */
+	if (s->rows >= CUT_ROWS && (c.transform == XF_GAP || c.transform == XF_DIFF))
+		c.cuts = s->cuts;
 	/* Fewer fields than the table has: the end of the interval may be missing. */
 	if (c.transform == XF_GAP && i + 1 >= s->n_cols)
 		c.transform = XF_DELTA;

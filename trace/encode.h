@@ -24,6 +24,14 @@
 #define COLUMN_HEADER_BYTES  20
 #define SECTION_ROWS_MAX     (1u << 20)
 
+/* Where bytes of another nature begin: a compressor does well to start with fresh codes there. */
+#define CUTS_MAX 512 /* further ones are left out: that only costs bytes */
+struct cuts {
+	const uint8_t *from;   /* set by the caller: the offsets count from here */
+	uint32_t n;
+	uint32_t at[CUTS_MAX]; /* rising */
+};
+
 /* A section to be written: column-major input. */
 struct section_in {
 	uint16_t kind;
@@ -34,6 +42,7 @@ struct section_in {
 	const uint32_t *blob_len;              /* rows values, or NULL: no blobs */
 	const uint8_t *blob;                   /* all blobs back to back */
 	size_t blob_bytes;
+	struct cuts *cuts;                     /* section_put() adds to it; NULL: not wanted */
 };
 
 /* Upper bound of the encoded size. */

@@ -32,6 +32,7 @@ static const struct {
 	F(LAUNCH, API, api_id),
 	F(MEMCPY, COPY_KIND, copy_kind),
 	F(SYNC, TYPE, sync_type),
+	F(SYNC, API, api_id),
 	F(OVERHEAD, KIND, overhead_kind),
 	F(JIT, ENTRY, jit_entry),
 	F(JIT, OP, jit_op),

@@ -147,7 +147,8 @@ enum field_transform {
 	F(k, TYPE, "type", ENUM, NONE)      /* enum sync_type */                \
 	F(k, CONTEXT, "context", UINT, NONE)                                    \
 	F(k, STREAM, "stream", UINT, NONE)                                      \
-	F(k, EVENT, "event", UINT, NONE)
+	F(k, EVENT, "event", UINT, NONE)                                        \
+	F(k, API, "api", ENUM, NONE) /* enum api_id; 0: from CUPTI's record */
 #define EVENT_OVERHEAD_FIELDS(F, k)                                            \
 	F(k, START, "start", TIME, GAP)                                         \
 	F(k, END, "end", TIME, DIFF)                                            \
@@ -384,6 +385,9 @@ EVENT_KINDS(X)
 	X(CU_LAUNCH_KERNEL_EX, 1002, "cuLaunchKernelEx")                     \
 	X(CU_LAUNCH_COOPERATIVE, 1003, "cuLaunchCooperativeKernel")          \
 	X(CU_GRAPH_LAUNCH, 1004, "cuGraphLaunch")                            \
+	X(CU_STREAM_SYNC, 1005, "cuStreamSynchronize")                       \
+	X(CU_EVENT_SYNC, 1006, "cuEventSynchronize")                         \
+	X(CU_CTX_SYNC, 1007, "cuCtxSynchronize")                             \
 	X(CU_MODULE_LOAD, 1010, "cuModuleLoad")                              \
 	X(CU_MODULE_LOAD_DATA, 1011, "cuModuleLoadData")                     \
 	X(CU_MODULE_LOAD_DATA_EX, 1012, "cuModuleLoadDataEx")                \

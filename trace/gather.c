@@ -127,7 +127,7 @@ static void staging_layout(struct section_in *sections, struct fill *fills, uint
 }
 
 size_t gather_put(uint8_t *out, uint64_t *staging, const struct gather_counts *t, uint32_t tid,
-		  const struct gather_part *parts, size_t n_parts)
+		  const struct gather_part *parts, size_t n_parts, struct cuts *cuts)
 {
 	struct section_in sections[JOURNAL_KINDS_MAX]; /* set for the kinds of t only */
 	struct fill fills[JOURNAL_KINDS_MAX];
@@ -140,6 +140,7 @@ size_t gather_put(uint8_t *out, uint64_t *staging, const struct gather_counts *t
 		struct section_in *s = &sections[__builtin_ctzll(kinds)];
 
 		s->tid = tid;
+		s->cuts = cuts;
 		p += section_put(p, s);
 	}
 	return (size_t)(p - out);

@@ -10,6 +10,8 @@
 
 #include "trace/journal.h"
 
+struct cuts; /* encode.h */
+
 /* Whole rows at rows[from..to) that a thread appended, of the kinds in the mask. */
 struct gather_part {
 	const uint8_t *rows;
@@ -40,6 +42,6 @@ size_t gather_bound(const struct gather_counts *t);
  * for each kind, in ascending order. Returns the bytes written to out.
  */
 size_t gather_put(uint8_t *out, uint64_t *staging, const struct gather_counts *t, uint32_t tid,
-		  const struct gather_part *parts, size_t n_parts);
+		  const struct gather_part *parts, size_t n_parts, struct cuts *cuts);
 
 #endif

@@ -23,8 +23,8 @@
 	  "directory of the session; without it the tracer does nothing "                       \
 	  "(jitness run: NAME-YYYYmmdd-HHMMSS.jitness)")                                         \
 	X(LEVEL, "level", 0, "JITNESS_LEVEL", ENUM, "graph", 0, 0, "churn|graph|node",           \
-	  "what is recorded: churn = loads, compiles, graphs and syncs; graph = also every "     \
-	  "kernel, copy and set, a graph replay as one record; node = also every graph node")    \
+	  "what is recorded: churn = loads, compiles and graphs; graph = also every "     \
+	  "kernel, copy, set and wait, a graph replay as one record; node = also every graph node") \
 	X(MAX_SIZE, "max-size", 0, "JITNESS_MAX_SIZE", SIZE, "0", 0, UINT64_MAX, "SIZE",         \
 	  "most bytes of trace per process (K, M, G); 0 = no limit")                             \
 	X(MEMORY, "memory", 0, "JITNESS_MEMORY", SIZE, "64M", 24u << 20, 16ull << 30, "SIZE",    \

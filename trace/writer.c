@@ -29,20 +29,21 @@
 
 /*
  * What the rows of a frame could become at worst; what they do become is an eighth of it.
- * tools/bench_encode.c: 1, 2, 4 MiB give 5.3, 5.05, 4.9 bytes a launch; memory grows with it.
+ * tools/bench/bench_encode.c: 1, 2, 4 MiB give 5.3, 5.05, 4.9 bytes a launch; memory grows with it.
  */
 #define RAW_MAX    (2u << 20)
-#define ADD_BYTES  (1u << 20)
+
+/*
+ * Rows worth a frame of their own when nobody asked for a flush: 7,000 launches; the journal holds
+ * them meanwhile. GPT-2 eager with 1, 1.5, 1.75 MiB: 6.05, 5.96, 5.91 bytes a launch. More than
+ * this would often not fit RAW_MAX in one piece, and what is left would be a small frame.
+ */
+#define BATCH_BYTES (1536u << 10)
+#define ADD_BYTES  BATCH_BYTES
 #define ITEMS_MAX  (2 * JOURNAL_CHUNKS_MAX)
 
 /* A frame that many threads share is closed at this many bytes. */
 #define RAW_GOAL (768u << 10)
-
-/*
- * Rows worth a frame of their own when nobody asked for a flush: 5,000 launches. With 256 KiB the
- * GPT-2 eager trace took 8.1 bytes a launch instead of 7.6; the journal holds them meanwhile.
- */
-#define BATCH_BYTES (1024u << 10)
 
 struct writer {
 	int fd;
@@ -63,6 +64,7 @@ struct writer {
 	uint8_t *add; /* ADD_BYTES: rows of writer_add() */
 	uint32_t add_used, add_items;
 	uint64_t lost; /* as writer_flush() was last told */
+	struct cuts cuts; /* of the frame in `raw` */
 
 	size_t mapped;
 };
@@ -80,7 +82,7 @@ static void *carve(uint8_t *map, size_t *at, size_t bytes)
 
 static size_t writer_layout(struct writer *w, uint8_t *map)
 {
-	size_t at = 0, out_room = FRAME_HEADER_BYTES + pack_bound(RAW_MAX);
+	size_t at = 0, out_room = FRAME_HEADER_BYTES + pack_bound(RAW_MAX, CUTS_MAX);
 	struct writer n = { .fd = -1, .out_room = out_room };
 	void *pack;
 
@@ -240,7 +242,8 @@ static void batch_put_group(struct writer *w, struct batch *b, const struct gath
 
 	for (size_t i = 0; i < n; i++)
 		w->parts[i] = w->items[from + i].part;
-	b->raw_len += gather_put(w->raw + b->raw_len, w->staging, t, w->items[from].tid, w->parts, n);
+	b->raw_len += gather_put(w->raw + b->raw_len, w->staging, t, w->items[from].tid, w->parts, n,
+				 &w->cuts);
 	b->rows += gather_rows(t);
 }
 
@@ -311,7 +314,8 @@ static int batch_write(struct writer *w, const struct batch *b, uint64_t lost)
 		.lost = lost,
 		.rows = b->rows,
 	};
-	size_t n = pack_put(w->pack, body, w->out_room - FRAME_HEADER_BYTES, w->raw, b->raw_len);
+	size_t n = pack_put(w->pack, body, w->out_room - FRAME_HEADER_BYTES, w->raw, b->raw_len,
+			    w->cuts.at, w->cuts.n);
 	int err;
 
 	if (n == 0 || n >= b->raw_len) {
@@ -356,6 +360,8 @@ static long items_write(struct writer *w, struct journal *j, size_t n_items, uin
 		int err;
 
 		b = (struct batch){ .begin = b.end, .end = b.end };
+		w->cuts.from = w->raw;
+		w->cuts.n = 0;
 		batch_fill(w, &b, n_items);
 		batch_put_coverage(w, &b);
 		err = batch_write(w, &b, lost);

@@ -1,5 +1,4 @@
-# walk.py HELPER: python_walk() against what Python says about its own stack at the same moment: a
-# callback out of the call that walked sees exactly the frames that were walked.
+# walk.py HELPER: stacks of all sorts for python_walk(); walk_kit.py compares.
 import asyncio
 import ctypes
 import dis
@@ -9,71 +8,9 @@ import os
 import sys
 import threading
 
-lib_path = sys.argv[1]
-released = ctypes.CDLL(lib_path)  # without the GIL
-held = ctypes.PyDLL(lib_path)     # with it
-THEN = ctypes.CFUNCTYPE(None)
-for lib in (released, held):
-    lib.helper_find.restype = ctypes.c_char_p
-    lib.helper_walk.argtypes = [ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint,
-                                THEN]
-    lib.helper_time.restype = ctypes.c_double
-    lib.helper_line.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint, ctypes.c_int,
-                                ctypes.c_int]
-
-failures = {}
-case = ''
-MAX = 2000
-
-
-def clean(text):
-    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
-
-
-def utf8(text):
-    # As the walk does it: lone surrogates become U+FFFD.
-    return ''.join('\ufffd' if 0xd800 <= ord(c) < 0xe000 else c for c in text)
-
-
-def cut(text, size=1024):
-    raw = text.encode()[:size]
-    return raw.decode('utf-8', 'ignore')
-
-
-def fail(why):
-    failures.setdefault(case, why)
-
-
-# Called on the line under test; `lib` keeps the GIL or not. The frame of this function is part of the stack.
-def both(max=MAX):
-    for lib in (released, held):
-        walked(lib, max)
-    return True
-
-
-def walked(lib, max):
-    out = ctypes.create_string_buffer(1 << 20)
-    expected = []
-
-    def then():
-        # f_back of the callback's frame is the frame that called into C.
-        frame = sys._getframe(1)
-        while frame and len(expected) < max:
-            code = frame.f_code
-            name = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
-            expected.append('%d\t%s\t%s' % (frame.f_lineno or 0, cut(utf8(name)),
-                                            cut(utf8(code.co_filename))))
-            frame = frame.f_back
-
-    n = lib.helper_walk(out, len(out), max, 1 << 20, THEN(then))
-    got = out.value.decode('utf-8').split('\n')[:-1]
-    if len(expected) < 3 and max > 2:
-        fail('the test saw no stack: %r' % (expected,))
-    if n != len(expected):
-        fail('%d frames for %d: %r' % (n, len(expected), got[-2:]))
-    for i, (g, e) in enumerate(zip(got, expected)):
-        if g != e:
-            fail('frame %d is %r, not %r' % (i, g, e))
+sys.dont_write_bytecode = True
+import walk_kit  # noqa
+from walk_kit import MAX, THEN, both, clean, fail, failures, lib_path, released  # noqa
 
 
 # ---- the stacks
@@ -596,7 +533,7 @@ tests = [nested, lambdas, comprehensions, generators, methods, specialised, mult
          decorated, executed, too_long, coroutines, recursion, limited, line_tables, threads, traced, short_text,
          no_state, no_frames, errno_kept]
 
-case = 'find'
+walk_kit.case = 'find'
 if released.helper_ready():
     fail('ready before python_find()')
 both_before = released.helper_walk(ctypes.create_string_buffer(64), 64, 4, 64, THEN(lambda: None))
@@ -611,15 +548,15 @@ tests.insert(0, None)
 bad = 0
 for t in tests:
     if t:
-        case = t.__name__
+        walk_kit.case = t.__name__
         try:
             t()
         except Exception as e:  # a test that broke has not passed
             fail('%s: %s' % (type(e).__name__, e))
-    if case in failures:
+    if walk_kit.case in failures:
         bad += 1
-        print('not ok python %s %s: %s' % (version, case, clean(failures[case])))
+        print('not ok python %s %s: %s' % (version, walk_kit.case, clean(failures[walk_kit.case])))
     else:
-        print('ok python %s %s' % (version, case))
+        print('ok python %s %s' % (version, walk_kit.case))
 sys.stdout.flush()
 os._exit(bad != 0)

@@ -32,6 +32,7 @@ struct script {
 	bool captured;
 	struct pass_mask *masks;
 	size_t n_masks;
+	struct pass_holds holds;
 };
 
 static inline struct op *op_add(struct script *s, enum op_kind kind, uint32_t symbol)
@@ -158,7 +159,7 @@ static inline struct pass_table find(struct script *s)
 {
 	struct pass_table t;
 	struct pass_source src = { .run = give, .name = name_of, .arg = s, .expected = s->n,
-				   .masks = s->masks, .n_masks = s->n_masks };
+				   .masks = s->masks, .n_masks = s->n_masks, .holds = s->holds };
 
 	passes_build(&t, &src);
 	free(s->list);

@@ -189,6 +189,26 @@ TEST(ops_lost_rows_are_counted)
 	CHECK(!ops[0].captured && ops[1].gpu_start);
 }
 
+static void sync_call(uint32_t tid, uint64_t c)
+{
+	row(tid, EVENT_SYNC, (uint64_t[SYNC_N]){ 100 * c, 100 * c + 60, c, SYNC_OF_STREAM, 1, 13, 0,
+						 API_CU_STREAM_SYNC });
+}
+
+TEST(ops_syncs_belong_to_who_waited)
+{
+	begin();
+	launch(6, 40);
+	launch(7, 41);
+	kernel(40, 13);
+	kernel(41, 14);
+	sync_call(7, 42); /* for thread 6's stream */
+	sync_call(8, 43); /* launches nothing: for the stream's owner */
+	end();
+	CHECK(n_ops == 4 && ops[2].kind == OP_SYNC && ops[2].tid == 7);
+	CHECK(ops[3].kind == OP_SYNC && ops[3].tid == 6);
+}
+
 TEST(ops_copies_and_syncs_between_launches)
 {
 	begin();
@@ -407,12 +427,50 @@ TEST(ops_of_one_id_at_the_edge_of_the_window)
 	launch(7, 1);
 	for (uint64_t i = 0; i < OP_WINDOW; i++) /* half of them would be the edge */
 		sync_stream(2, 13);
+	next_frame(); /* a frame gives out thread 7 before 9 */
 	launch(7, 3);
 	kernel(3, 13);
 	kernel(1, 13);
 	end();
 	/* The last sync met a full window; with half of it the place of its id passed. */
 	CHECK(n_ops == OP_WINDOW + 1 && status.late == 2 && status.unmatched == 1);
+}
+
+static bool count_given(void *arg, const struct op_entry *e)
+{
+	uint64_t *n = arg;
+
+	CHECK(e->corr == OP_ID_BASE + 1 + (*n)++);
+	return true;
+}
+
+/* What no row can join any more does not wait until the window is full. */
+TEST(ops_window_stays_small)
+{
+	const uint64_t n = 200000, behind = 3000;
+	struct op_lag lag = { 0 };
+	struct op_window win;
+	uint64_t given = 0;
+
+	for (int reading = 0; reading < 2; reading++) {
+		if (reading)
+			op_window_init(&win, &lag, count_given, &given);
+		for (uint64_t i = 1; i <= n + behind; i++) {
+			const uint64_t corr[] = { i, i > behind ? i - behind : 1 };
+
+			for (unsigned k = i > n; k < 2; k++) {
+				if (reading)
+					CHECK(op_window_join(&win, op_window_id(&win, (uint32_t)corr[k])));
+				else
+					op_lag_add(&lag, &corr[k], 1);
+			}
+		}
+	}
+	CHECK(lag.most == behind && !win.late && win.limit == OP_WINDOW_MIN);
+	CHECK(given + OP_WINDOW_MIN >= n);
+	op_window_drain(&win);
+	CHECK(given == n && !win.late);
+	op_window_release(&win);
 }
 
 /* All of them fall on the same few places of the table. */

@@ -144,7 +144,7 @@ TEST(passes_many_go_to_a_file)
 	for (size_t i = 0; i < requests; i++)
 		request(&s, &m, prompts[i % PROMPTS], STEPS, true);
 	t = find(&s);
-	CHECK(t.n == requests * EACH && t.mapped);
+	CHECK(t.n == requests * EACH && t.window);
 	for (size_t i = 0; i < t.n; i++)
 		wrong += t.list[i].label != (i % EACH ? PASS_DECODE : PASS_PREFILL);
 	CHECK(!wrong);

@@ -4,8 +4,6 @@
 #include "decoder/episodes.h"
 #include "decoder/mem.h"
 #include "decoder/name_table.h"
-#include "decoder/pass_marker.h"
-#include "decoder/phase_rules.h"
 #include "decoder/process_model.h"
 #include "decoder/session_model.h"
 #include "tests/unit/unit.h"
@@ -489,78 +487,4 @@ TEST(findings_marker_that_contradicts)
 	CHECK(found(&f, FINDING_MARKER));
 	CHECK(strstr(found(&f, FINDING_MARKER)->text, "of 3 of 40 passes"));
 	drop(&f);
-}
-
-/* --- rules */
-
-static int rules_from(struct phase_rules *ret, const char *text)
-{
-	char path[] = "/tmp/jitness-rules-XXXXXX";
-	int fd = mkstemp(path), code;
-
-	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-	code = phase_rules_load(ret, "phases", path);
-	unlink(path);
-	return code;
-}
-
-TEST(phase_rules_are_read_and_refused)
-{
-	static const char *const bad[] = {
-		"{", "{}", "{\"phases\":[1]}", "{\"phases\":[{\"label\":\"decode\"}]}",
-		"{\"phases\":[{\"nvtx\":\"a\"}]}", "{\"phases\":[{\"label\":\"x\",\"nvtx\":\"a\"}]}",
-		"{\"phases\":[{\"label\":\"decode\",\"nvtx\":\"(\"}]}",
-		"{\"phases\":[{\"label\":\"decode\",\"nvtx\":\"\"}]}",
-		"{\"phases\":[{\"label\":\"decode\",\"thread\":-1}]}",
-		"{\"phases\":[{\"label\":\"decode\",\"thread\":\"3\"}]}",
-		"{\"phases\":[{\"label\":\"decode\",\"nvxt\":\"a\"}]}",
-	};
-	struct phase_rules r;
-	int null = open("/dev/null", O_WRONLY);
-
-	CHECK(!rules_from(&r, "{\"phases\":[{\"label\":\"prefill\",\"nvtx\":\"^pre\"},"
-			      "{\"label\":\"decode\",\"nvtx\":\"step\",\"thread\":3}]}"));
-	CHECK(r.n == 2 && r.list[0].label == PASS_PREFILL && r.list[1].label == PASS_DECODE);
-	CHECK(phase_rule_matches(&r.list[0], PHASE_RULE_nvtx, "prefill 3"));
-	CHECK(!phase_rule_matches(&r.list[0], PHASE_RULE_nvtx, "a prefill"));
-	CHECK(r.list[1].has[PHASE_RULE_thread] && r.list[1].number[PHASE_RULE_thread] == 3);
-	CHECK(!r.list[0].has[PHASE_RULE_thread]);
-	phase_rules_release(&r);
-	dup2(null, STDERR_FILENO); /* the sentences are compared in tests/cli */
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		CHECK(rules_from(&r, bad[i]) == 2 && !r.n);
-	CHECK(phase_rules_load(&r, "phases", "/nonexistent/rules") == 3);
-}
-
-/* A range names what behaviour left unnamed, and never overrides it. */
-TEST(markers_name_and_contradict)
-{
-	static const char file[] = "{\"phases\":[{\"label\":\"prefill\",\"nvtx\":\"^prefill\"}]}";
-	struct range ranges[] = {
-		{ .start = 50, .end = 100000, .tid = 1 },  /* around everything */
-		{ .start = 990, .end = 2010, .tid = 1 },   /* the first pass */
-		{ .start = 2990, .end = 4010, .tid = 1 },  /* the second */
-		{ .start = 4990, .end = 6010, .tid = 2 },  /* another thread's */
-	};
-	struct pass list[] = {
-		{ .host_start = 1000, .end = 2000, .tid = 1 },
-		{ .host_start = 3000, .end = 4000, .tid = 1, .label = PASS_DECODE, .confidence = 90 },
-		{ .host_start = 5000, .end = 6000, .tid = 1 },
-	};
-	struct process p = { .ranges = { .ranges = ranges, .n_ranges = 4 },
-			     .passes = { .list = list, .n = 3 } };
-	struct names names = { 0 };
-	struct phase_rules r;
-
-	for (size_t i = 0; i < 4; i++)
-		ranges[i].message = names_put(&names, "prefill 7", 9);
-	CHECK(!rules_from(&r, file));
-	passes_mark(&p, &names, &r);
-	CHECK(list[0].label == PASS_PREFILL && list[0].vote[VOTE_MARKER] == 100);
-	CHECK(list[1].label == PASS_DECODE && list[1].confidence == 90);
-	CHECK(list[1].vote[VOTE_MARKER] == -100);
-	CHECK(list[2].label == PASS_UNLABELLED && !list[2].vote[VOTE_MARKER]);
-	phase_rules_release(&r);
-	names_release(&names);
 }

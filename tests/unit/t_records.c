@@ -13,7 +13,6 @@ static struct layout layout = { {
 	[CUPTI_ACTIVITY_KIND_MEMCPY2] = 96,
 	[CUPTI_ACTIVITY_KIND_MEMSET] = 88,
 	[CUPTI_ACTIVITY_KIND_GRAPH_TRACE] = 56,
-	[CUPTI_ACTIVITY_KIND_SYNCHRONIZATION] = 56,
 	[CUPTI_ACTIVITY_KIND_OVERHEAD] = 56,
 	[CUPTI_ACTIVITY_KIND_JIT] = 72,
 	[CUPTI_ACTIVITY_KIND_DEVICE] = 184,
@@ -137,7 +136,6 @@ TEST(records_others)
 {
 	struct {
 		CUpti_ActivityGraphTrace2 graph;
-		CUpti_ActivitySynchronization2 sync;
 		CUpti_ActivityOverhead3 overhead;
 		CUpti_ActivityJit2 jit;
 		CUpti_ActivityDevice5 device;
@@ -150,10 +148,6 @@ TEST(records_others)
 	memset(&b, 0, sizeof(b));
 	b.graph.kind = CUPTI_ACTIVITY_KIND_GRAPH_TRACE;
 	b.graph.correlationId = 3, b.graph.graphId = 12;
-	b.sync.kind = CUPTI_ACTIVITY_KIND_SYNCHRONIZATION;
-	b.sync.type = CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_SYNCHRONIZE;
-	b.sync.streamId = 7;
-	b.sync.cudaEventId = CUPTI_SYNCHRONIZATION_INVALID_VALUE;
 	b.overhead.kind = CUPTI_ACTIVITY_KIND_OVERHEAD;
 	b.overhead.overheadKind = CUPTI_ACTIVITY_OVERHEAD_COMMAND_BUFFER_FULL;
 	b.overhead.overheadData = malloc(12); /* ours to free: the sanitizer counts */
@@ -172,7 +166,6 @@ TEST(records_others)
 	records_decode((uint8_t *)&b, sizeof(b));
 	records_settle();
 	CHECK(row_find(&r, EVENT_GRAPH_RUN, 0) && r.field[GRAPH_RUN_GRAPH] == 12);
-	CHECK(row_find(&r, EVENT_SYNC, 0) && r.field[SYNC_STREAM] == 7 && !r.field[SYNC_EVENT]);
 	CHECK(row_find(&r, EVENT_OVERHEAD, 0) && r.field[OVERHEAD_CORR] == 55);
 	CHECK(row_find(&r, EVENT_JIT, 0) && r.field[JIT_TID] == 4242);
 	CHECK(r.head->blob_len == 24 && !memcmp(r.blob, b.jit.cachePath, 24));

@@ -268,9 +268,9 @@ TEST(writer_waits_for_a_worthwhile_batch)
 	CHECK(writer_pump(r.w, &r.j, true) == 100 && writer_bytes(r.w) > 32);
 	CHECK(lane.chunk->consumed == 4800 && lane.chunk->committed == 4800);
 	CHECK(writer_pump(r.w, &r.j, true) == 0);
-	for (uint64_t i = 0; i < 24000; i++)
+	for (uint64_t i = 0; i < 36000; i++)
 		rig_launch(&r, &lane, 1, i);
-	CHECK(writer_pump(r.w, &r.j, false) == 24000);
+	CHECK(writer_pump(r.w, &r.j, false) == 36000);
 	CHECK(atomic_load(&r.j.free_chunks) == (int32_t)r.j.chunk_count - 1); /* the lane's own */
 	rig_close(&r);
 }

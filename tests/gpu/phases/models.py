@@ -128,6 +128,71 @@ def plain_decoder(layers, width, vocab, length, dtype):
     return place(Decoder(), dtype)
 
 
+def batch_decoder(layers, width, vocab, slots, length, dtype):
+    """A decoder of the Llama kind for a server: the tokens of several sequences are rows of one pass, and each sees what
+    its own slot of the cache holds up to its place."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    heads = width // 64
+
+    class Norm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(width))
+
+        def forward(self, x):
+            y = x.float()
+            return self.weight * (y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6)).to(x.dtype)
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm1, self.norm2 = Norm(), Norm()
+            self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+            self.gate, self.up, self.down = (nn.Linear(a, b, bias=False) for a, b in (
+                (width, 2 * width), (width, 2 * width), (2 * width, width)))
+            self.register_buffer("k", torch.zeros(slots * length, heads, 64), persistent=False)
+            self.register_buffer("v", torch.zeros(slots * length, heads, 64), persistent=False)
+
+        def forward(self, x, cos, sin, cell, mask):
+            q, k, v = (t.view(-1, heads, 64) for t in self.qkv(self.norm1(x)).chunk(3, -1))
+            q, k = (t * cos + torch.cat((-t[..., 32:], t[..., :32]), -1) * sin for t in (q, k))
+            self.k.index_copy_(0, cell, k.to(self.k.dtype))
+            self.v.index_copy_(0, cell, v)
+            q, k, v = (t.transpose(0, 1)[None] for t in (q.to(self.k.dtype), self.k, self.v))
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            x = x + self.out(y[0].transpose(0, 1).reshape(-1, width))
+            y = self.norm2(x)
+            return x + self.down(F.silu(self.gate(y)) * self.up(y))
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Embedding(vocab, width)
+            self.layers, self.norm = nn.ModuleList(Layer() for _ in range(layers)), Norm()
+            angle = torch.arange(length)[:, None] / 10000 ** (torch.arange(32) / 32)[None]
+            angle = torch.cat((angle, angle), -1)[:, None]
+            self.register_buffer("cos", angle.cos(), persistent=False)
+            self.register_buffer("sin", angle.sin(), persistent=False)
+            self.register_buffer("all", torch.arange(slots * length), persistent=False)
+
+        def forward(self, rows, last):
+            """rows: (3, T): tokens, slots, places. last: rows whose next token is wanted, or None. Gives these."""
+            ids, slot, at = rows
+            cell = slot * length + at
+            mask = (self.all[None] >= (slot * length)[:, None]) & (self.all[None] <= cell[:, None])
+            x, cos, sin = self.token(ids), self.cos[at], self.sin[at]
+            for layer in self.layers:
+                x = layer(x, cos, sin, cell, mask[None, None])
+            if last is not None:
+                return (self.norm(x[last]) @ self.token.weight.T).argmax(-1)
+
+    torch.manual_seed(0)
+    return place(Decoder(), dtype)
+
+
 def conv_net():
     """Six convolutions and a classifier of 1000 classes."""
     import torch

@@ -22,8 +22,8 @@ T0 = time.time()
 # The slowest first: they decide when the last one ends.
 ROWS = ["gpt2_compile", "generate_static", "gpt2_reduce_overhead", "jax_decode", "moe_eager", "no_cache", "speculative",
         "many_requests", "two_threads", "nosync", "gpt2_eager", "llama_eager", "batch8", "generate_dynamic", "graph_decode",
-        "train_loop", "diffusion", "classifier", "gemm_loop"]
-LABELS = {"prefill", "decode", "verify", "pass"}
+        "continuous", "prompts_alone", "chunked", "dummy_first", "train_loop", "diffusion", "classifier", "gemm_loop"]
+LABELS = {"prefill", "decode", "verify", "pass", "mixed", "warmup"}
 HEAD = "%-21s %6s %6s  %-52s %8s %8s %6s %7s  %s"
 
 

@@ -1,14 +1,17 @@
 """Inference programs that know when each of their passes ran. `work.py ROW [--scale X]` writes one JSON object to $PHASES_TRUTH:
 
   workload  the row
-  passes    [{start_ns, end_ns, label, tokens, batch, request, thread, ...}]: CLOCK_MONOTONIC, start_ns before the call,
-            end_ns after the device was synchronised; label is prefill, decode, verify or pass; tokens is the query
+  passes    [{start_ns, end_ns, label, tokens, batch, request, thread, ...}]: CLOCK_MONOTONIC. end_ns: after the device was
+            synchronised. start_ns: of a decode, verify or mixed pass, when the tokens before it were there (end_ns of
+            the pass before, of its thread: what a user of the stream waits for from token to token); else before the call,
+            with its input on the device. label is prefill, decode, verify or pass, and in servers
+            (work_batch.py, where tokens is of all sequences together) mixed or warmup; tokens is the query
             length per sequence; request counts from 0; thread is the kernel's number of the thread. Some have model
             ("draft", "target", "a", "b"), calls (how many calls one pass is) or recompute (no cache: a decode step
             that runs the whole sequence again).
   runs      instead of passes: [{start_ns, end_ns, prefill, decode, tokens, batch, request, thread}] with how many
             passes of each kind ran in it, back to back, without a synchronisation between them
-  timed     what a pass holds: "forward" or "forward+argmax" (the choice of the next token belongs to it) or "step"
+  timed     what a pass holds: "forward+argmax" (the choice of the next token belongs to it) or "step" (one turn of the loop)
   setup_ns  when the first pass could start: model built and on the device
   notes     what a reader has to know
 
@@ -17,6 +20,7 @@ Nothing is downloaded: models have random weights. Without a GPU the rows run on
 """
 import argparse
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -25,6 +29,7 @@ import time
 
 from models import (conv_net, device, dynamic_cache, gpt2, llama, mixtral, plain_decoder, prompt, static_cache, torch_sync,
                     unet)
+import work_batch
 
 for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ.setdefault(name, "1")
@@ -49,20 +54,26 @@ def n(count, least=1):
     return max(least, round(count * SCALE))
 
 
+STEPS = ("decode", "verify", "mixed")
+
+
 class Truth:
     def __init__(self, sync, timed="forward+argmax"):
         self.sync, self.timed = sync, timed
         self.passes, self.runs, self.notes = [], [], []
+        self.ended = {}  # end_ns of the last pass, by thread
         self.setup_ns = now()
 
     def run(self, label, tokens, call, batch=1, request=0, sync=None, **more):
         """One pass: what call() gives back."""
-        start = now()
+        thread = threading.get_native_id()
+        start = self.ended.get(thread) if label in STEPS else None
+        start = start or now()
         result = call()
         (sync or self.sync)()
-        end = now()
+        end = self.ended[thread] = now()
         self.passes.append({"start_ns": start, "end_ns": end, "label": label, "tokens": tokens, "batch": batch,
-                            "request": request, "thread": threading.get_native_id(), **more})
+                            "request": request, "thread": thread, **more})
         return result
 
     def write(self, workload):
@@ -256,18 +267,19 @@ def compiled(mode, compile_prefill):
     begin = torch.compiler.cudagraph_mark_step_begin
     token = torch.zeros(1, 1, dtype=torch.long, device=device())
 
-    def run(f, ids):  # the result's memory belongs to a CUDA graph: copied before the next step
+    def run(f, ids, first=False):  # the result's memory belongs to a CUDA graph: copied before the next step
+        if first:
+            cache.reset()
         begin()
         token.copy_(forward(f, ids, cache))
 
     for request in range(n(12, 3)):
         length = (16, 51, 128)[request % 3]
         ids = prompt(length)
-        cache.reset()
-        truth.run("prefill", length, lambda: run(fast if compile_prefill else model, ids), request=request)
+        truth.run("prefill", length, lambda: run(fast if compile_prefill else model, ids, True), request=request)
         for _ in range(n(32, 4) - 1):
             truth.run("decode", 1, lambda: run(fast, token), request=request)
-    truth.notes.append("first calls of a shape hold its compilation")
+    truth.notes.append("first calls of a shape hold its compilation; a prefill empties the cache first")
     truth.notes.append({"unique_graphs": counters["stats"]["unique_graphs"],
                         "cudagraph_skips": counters["inductor"]["cudagraph_skips"]})
     return truth
@@ -320,6 +332,7 @@ def graph_decode():
                 step()
             truth.sync()
             truth.notes.append({"capture_ns": [start, now()]})
+            truth.ended.clear()  # the capture is no part of the next step
             replay = graph.replay
         for _ in range(n(48, 5) - 1 - done):
             truth.run("decode", 1, replay, request=request)
@@ -327,41 +340,63 @@ def graph_decode():
     return truth
 
 
-# --- generate(): the library decides; each forward call is timed, the choice of the token is outside
+# --- generate(): the library decides; a pass is what a reader of the stream waits for: from token to token
+
+
+class Stream:
+    """What generate() gives the tokens to, each copied to the host: put() is called with the prompt, then with each."""
+
+    def __init__(self, truth, request, length):
+        self.truth, self.request, self.length, self.calls = truth, request, length, 0
+        self.since, self.called = now(), False
+
+    def ready(self):
+        """The inputs of a forward call are there; before the first one generate() only checked and made them."""
+        if not self.called:
+            self.since, self.called = now(), True
+
+    def put(self, value):
+        end, call = now(), self.calls
+        self.calls += 1
+        if call:  # the first is the prompt itself
+            self.truth.passes.append({"start_ns": self.since, "end_ns": end, "label": "decode" if call > 1 else "prefill",
+                                      "tokens": 1 if call > 1 else self.length, "batch": 1, "request": self.request,
+                                      "thread": threading.get_native_id()})
+            self.since = end
+
+    def end(self):
+        pass
 
 
 def generate(lengths, **options):
     import torch
     from transformers import CompileConfig
 
-    model, state = llama(layers=4), {"request": -1, "calls": 0}
-    truth = Truth(torch_sync(), timed="forward")
-
-    def timed(call, args, kw):
-        label = "decode" if state["calls"] else "prefill"
-        state["calls"] += 1
-        return truth.run(label, kw["input_ids"].shape[1], lambda: call(*args, **kw), request=state["request"])
-
-    class Timed(type(model)):
-        def __call__(self, *args, **kw):
-            return timed(super().__call__, args, kw)
-
-        def get_compiled_call(self, config):  # the timing stays outside of what is compiled
-            if not state.get("compiled"):
-                state["compiled"] = torch.compile(super().__call__, **(config or CompileConfig()).to_dict())
-                truth.notes.append("decode runs compiled: %s" % (config or CompileConfig()).mode)
-            return lambda *args, **kw: timed(state["compiled"], args, kw)
-
-    model.__class__ = Timed
+    model = llama(layers=4)
+    truth = Truth(torch_sync(), timed="step")
     if device() == "cpu" and options:  # to try it: elsewhere the library compiles for GPUs only
         options["compile_config"] = CompileConfig(mode="default")
         options["compile_config"]._compile_all_devices = True
-    new = n(32, 4)
-    for state["request"], length in enumerate(lengths):
-        ids, state["calls"] = prompt(length), 0
-        model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, min_new_tokens=new, do_sample=False,
-                       **options)
-    truth.notes.append("the choice of the token and generate()'s own work run between the passes")
+    new, streams, prepare = n(32, 4), [], model.prepare_inputs_for_generation
+
+    @functools.wraps(prepare)
+    def prepared(*args, **kwargs):
+        inputs = prepare(*args, **kwargs)
+        streams[-1].ready()
+        return inputs
+
+    model.prepare_inputs_for_generation = prepared
+    for request, length in enumerate(lengths):
+        ids = prompt(length)
+        mask = torch.ones_like(ids)
+        truth.sync()
+        streams.append(Stream(truth, request, length))
+        model.generate(ids, attention_mask=mask, max_new_tokens=new, min_new_tokens=new, do_sample=False,
+                       streamer=streams[-1], **options)
+    truth.notes.append("a prefill lasts from when generate() calls the model to the first token on the host, a decode step "
+                       "from token to token; the stopping criterion is part of the next step")
+    if getattr(model, "_compiled_call", None):
+        truth.notes.append("decode runs compiled")
     return truth
 
 
@@ -383,6 +418,7 @@ def generate_static():
 def jax_decode():
     import jax
     import jax.numpy as jnp
+    import numpy
 
     layers, width, heads, vocab, length = 6, 512, 8, 16384, 192
     keys = iter(jax.random.split(jax.random.key(0), 4 * layers + 2))
@@ -419,7 +455,7 @@ def jax_decode():
     truth = Truth(lambda: None)
     for request in range(n(12, 3)):
         size = (7, 51, 128)[request % 3]
-        ids = jax.block_until_ready(jnp.arange(size) + 3 + request)
+        ids = numpy.arange(size, dtype=numpy.int32) + numpy.int32(3 + request)
         token, cache = truth.run("prefill", size, lambda: run(prefill, empty, ids, 0), request=request)
         for i in range(n(32, 4) - 1):
             token, cache = truth.run("decode", 1, lambda: run(decode, cache, token, size + i), request=request)
@@ -493,6 +529,11 @@ def diffusion():
             t = torch.tensor([float(i)]).to(device())
             truth.run("pass", 1, lambda: step(t), 2, sample)
     return truth
+
+
+# --- servers
+
+ROWS.update({f.__name__: functools.partial(f, Truth, n) for f in work_batch.ROWS})
 
 
 def main():

@@ -1,0 +1,183 @@
+/* decoder/pass_wall: when a pass begins for whoever waits for it, in operations made up here. */
+#include "tests/unit/pass_kit.h"
+
+#define MS 1000000u
+
+static const struct model model = { .layers = 6, .cache = true };
+
+/* A request of which step `slow` comes after a pause, and that itself comes after `idle`. */
+static void slow_request(struct script *s, unsigned prompt, unsigned slow, uint64_t pause, uint64_t idle)
+{
+	pause_for(s, idle);
+	for (unsigned i = 0; i <= STEPS; i++) {
+		if (i && i == slow)
+			pause_for(s, pause);
+		forward(s, &model, i ? 1 : prompt, i ? prompt + i - 1 : 0);
+		copy(s, COPY_DTOH, 8);
+		wait(s, SYNC_OF_STREAM);
+		pause_for(s, 20000);
+	}
+}
+
+/* A step waits for nothing but the token before it: the host's pause is its latency. Idling is not a prompt's. */
+TEST(walls_of_steps_begin_with_the_token_before)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++)
+		slow_request(&s, prompts[i], 5, 9 * MS, 30 * MS);
+	t = find(&s);
+	check_requests(&t, PROMPTS, EACH);
+	for (size_t i = 1; i < t.n; i++) {
+		const struct pass *p = &t.list[i], *before = p - 1;
+
+		if (i % EACH)
+			CHECK(p->wall_start == before->end);
+		else
+			CHECK(p->wall_start == p->host_start);
+		CHECK((p->host_gap_ns >= 9 * MS) == (i % EACH == 5));
+	}
+	pass_table_release(&t);
+}
+
+/* What a thread does at once is for the next prompt: up to a tenth of it, for long ones. */
+TEST(walls_of_long_prompts_begin_at_once)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++) {
+		pause_for(&s, 1500000);
+		forward(&s, &model, i % 2 ? 40000 : 1000000, 0);
+		wait(&s, SYNC_OF_STREAM);
+		for (unsigned k = 1; k <= STEPS; k++) {
+			forward(&s, &model, 1, 30 + k);
+			wait(&s, SYNC_OF_STREAM);
+		}
+	}
+	t = find(&s);
+	check_requests(&t, PROMPTS, EACH);
+	for (size_t i = EACH; i < t.n; i += EACH) {
+		const bool is_long = t.list[i].end - t.list[i].host_start >= 15 * MS;
+
+		CHECK(is_long == (i / EACH % 2 == 0));
+		CHECK((t.list[i].wall_start == t.list[i - 1].end) == is_long);
+	}
+	pass_table_release(&t);
+}
+
+/* A compile in the pause before a prompt is for it, and so is a load from when it begins; another thread's is not. */
+TEST(walls_begin_before_a_compile)
+{
+	struct script s = { 0 };
+	struct pass_hold holds[3];
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++) {
+		slow_request(&s, prompts[i], 0, 0, 30 * MS);
+		if (i < 3)
+			holds[i] = (struct pass_hold){
+				.start = s.host + 20 * MS,
+				.end = s.host + 25 * MS,
+				.tid = i == 2 ? 9 : 1,
+				.made = i != 1,
+			};
+	}
+	s.holds = (struct pass_holds){ holds, 3 };
+	t = find(&s);
+	check_requests(&t, PROMPTS, EACH);
+	CHECK(t.list[EACH].wall_start == t.list[EACH - 1].end);
+	CHECK(t.list[2 * EACH].wall_start == holds[1].start);
+	CHECK(t.list[3 * EACH].wall_start == t.list[3 * EACH].host_start);
+	pass_table_release(&t);
+}
+
+/* The choice of the token follows its replay at once, but for a hiccup: the pass keeps it. */
+TEST(passes_keep_what_follows_their_replay)
+{
+	struct script s = { 0 };
+	const struct model m = { .layers = 6, .wide = true };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++) {
+		request(&s, &m, prompts[i], 0, true);
+		for (unsigned k = 0; k < STEPS; k++) {
+			launch(&s, OP_GRAPH, 3, 40, 90000);
+			pause_for(&s, k == 6 ? MS : 0);
+			kernel(&s, ARGMAX, 1);
+			wait(&s, SYNC_OF_STREAM);
+			pause_for(&s, 20000);
+		}
+	}
+	t = find(&s);
+	CHECK(t.n == PROMPTS * EACH);
+	for (size_t i = EACH; i < t.n; i++)
+		if (i % EACH)
+			CHECK(t.list[i].kernels == 1 && t.list[i].label == PASS_DECODE);
+	pass_table_release(&t);
+}
+
+/*
+ * Between two tokens: a stopping criterion that is waited for, then input that is copied in and waited for. All of it is
+ * latency of the next step, and none of it makes the step another.
+ */
+TEST(walls_reach_over_what_lies_between_tokens)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++) {
+		pause_for(&s, 30 * MS);
+		for (unsigned k = 0; k <= STEPS; k++) {
+			forward(&s, &model, k ? 1 : prompts[i], k ? prompts[i] + k - 1 : 0);
+			copy(&s, COPY_DTOH, 8);
+			wait(&s, SYNC_OF_STREAM);
+			if (k == STEPS)
+				break;
+			pause_for(&s, 20000);
+			kernel(&s, NOISE, 1);
+			wait(&s, SYNC_OF_STREAM);
+			pause_for(&s, 100000);
+			copy(&s, COPY_HTOD, 64);
+			wait(&s, SYNC_OF_STREAM);
+			pause_for(&s, 20000);
+		}
+	}
+	t = find(&s);
+	check_requests(&t, PROMPTS, EACH);
+	for (size_t i = 1; i < t.n; i++)
+		CHECK(t.list[i].wall_start ==
+		      (i % EACH ? t.list[i - 1].end : t.list[i].host_start));
+	pass_table_release(&t);
+}
+
+/* The host waits once more for the replay that was just recorded, thinks, and then chooses its token. */
+TEST(passes_end_with_their_token)
+{
+	struct script s = { 0 };
+	const struct model m = { .layers = 6, .wide = true };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++) {
+		request(&s, &m, prompts[i], 0, true);
+		for (unsigned k = 0; k < STEPS; k++) {
+			launch(&s, OP_GRAPH, 3, 40, 900000);
+			if (!k) {
+				wait(&s, SYNC_OF_CONTEXT);
+				pause_for(&s, 500000);
+			}
+			kernel(&s, NOISE, 1);
+			kernel(&s, ARGMAX, 1);
+			copy(&s, COPY_DTOH, 8);
+			wait(&s, SYNC_OF_STREAM);
+			pause_for(&s, 20000);
+		}
+	}
+	t = find(&s);
+	CHECK(t.n == PROMPTS * EACH);
+	for (size_t i = 0; i < t.n; i++)
+		if (i % EACH)
+			CHECK(t.list[i].label == PASS_DECODE && t.list[i].kernels == 2 && t.list[i].graph_launches == 1);
+	pass_table_release(&t);
+}
