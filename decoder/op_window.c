@@ -8,6 +8,7 @@
 #define SLOTS         (2 * OP_WINDOW)
 #define INDEX_MASK    (OP_WINDOW - 1)
 #define KEY_MAX       (UINT64_MAX >> OP_WINDOW_BITS)
+#define LINE          16u /* slots of a cache line */
 #define DIGIT_BITS    13 /* two passes for the usual window; the counters stay in L1 */
 #define DIGITS        (1u << DIGIT_BITS)
 
@@ -62,10 +63,15 @@ void op_window_release(struct op_window *w)
 	*w = (struct op_window){ 0 };
 }
 
-/* Ids are nearly consecutive: the low bits keep neighbours on one cache line. */
+/*
+ * Ids are nearly consecutive: neighbours stay on one cache line. When more wait than have a place of their own,
+ * stretches of ids would lie on each other, and a look-up would walk through both: lines of them are scattered then.
+ */
 static uint64_t slot_home(const struct op_window *w, uint64_t id)
 {
-	return id ^ (id / (w->slots_mask + 1)) * 0x9e3779b1u;
+	if (w->slots_mask >= 4 * w->lag)
+		return id;
+	return (id / LINE * 0x9e3779b97f4a7c15u >> 32) * LINE | (id & (LINE - 1));
 }
 
 static uint32_t *slot_of(const struct op_window *w, uint64_t id)
