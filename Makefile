@@ -240,6 +240,11 @@ $(bench_tools):
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ -lzstd -lpthread $(ldflags)
 
+## bench-gpu: what tracers cost on this machine's GPU, side by side; BENCH='--workloads launch1' and the like
+.PHONY: bench-gpu
+bench-gpu: all
+	$(q)tools/bench/gpu/bench.sh $(BENCH)
+
 ## fuzz: the reader under libFuzzer for FUZZ_SECONDS (60); needs clang
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
