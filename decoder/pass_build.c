@@ -13,10 +13,12 @@
 #include "decoder/pass_label.h"
 #include "decoder/pass_shape.h"
 #include "decoder/pass_spill.h"
+#include "decoder/process_model.h"
 #include "decoder/pass_wall.h"
 #include "trace/event.h"
 
 #define PASSES_MIN  3u     /* of a thread: fewer are no repetition */
+#define MODEL_KERNELS 8 /* different ones in a graph: more than a candidate with what prepares it */
 #define EMPTIES_CACHE (4u << 20) /* bytes set at once */
 #define AFTER_TRIAL_NS 50000000u
 #define THREADS_JOINED 16u /* looked at for working for each other */
@@ -88,6 +90,21 @@ static struct pass_mask *mask_at(const struct pass_source *src, uint64_t t)
 	return lo < src->n_masks && src->masks[lo].start <= t ? &src->masks[lo] : NULL;
 }
 
+/*
+ * A replay of many kernels is no candidate: an episode of a compiler that works in threads of its own may last over
+ * whole requests (XLA compiles for the next prompt while nothing of this one is new).
+ */
+static bool is_masked(const struct pass_source *src, const struct op *op, uint64_t t)
+{
+	if (op->kind == OP_GRAPH && src->p) {
+		uint32_t i = idmap_get(&src->p->graphs.by_id, op->symbol);
+
+		if (i != IDMAP_NONE && src->p->graphs.list[i].n_kernels >= MODEL_KERNELS)
+			return false;
+	}
+	return mask_at(src, t) != NULL;
+}
+
 /* --- first reading: a sample of each thread's string */
 
 static struct pass_thread_items *thread_of(struct building *b, uint32_t tid)
@@ -120,7 +137,7 @@ static bool learn(void *arg, const struct op *op)
 	}
 	if (!pass_op_is_item(op) && (!pass_op_is_wait(op) || op->captured))
 		return true;
-	if (mask_at(b->src, op->host_start))
+	if (is_masked(b->src, op, op->host_start))
 		return true;
 	t = thread_of(b, op->tid);
 	if (!t) {
@@ -148,7 +165,7 @@ static bool cut(void *arg, const struct op *op)
 	uint32_t sym = pass_op_is_item(op) ? symbol_of(b, op) : 0;
 
 	pass_cut_op(b->cut, op, sym, sym < b->n_flags ? b->flags[sym] : 0,
-		    mask_at(b->src, op->host_start ? op->host_start : op->gpu_start) != NULL);
+		    is_masked(b->src, op, op->host_start ? op->host_start : op->gpu_start));
 	return true;
 }
 
