@@ -54,6 +54,23 @@ bool verdict_same_phase(const struct verdict_build *b, size_t eager, size_t comp
 		       ALIKE_MIN;
 }
 
+/*
+ * Compiled passes that nothing labels, right before a pass of the row, again and again: the first steps of a run, which
+ * are too few of a kind for a label.
+ */
+#define LEADS_MIN 2u
+static bool leads(const struct phase_row *eager, const struct phase_row *compiled)
+{
+	size_t n = 0, k = 0;
+
+	for (size_t i = 0; i < compiled->passes && n < LEADS_MIN; i++) {
+		while (k < eager->passes && eager->list[k] <= compiled->list[i])
+			k++;
+		n += k < eager->passes && eager->list[k] == compiled->list[i] + 1;
+	}
+	return n >= LEADS_MIN;
+}
+
 /* Compiled rows of the phase that it can be compared with: the one with the most passes, and the first pass of all. */
 static size_t sibling_of(const struct verdict_build *b, const struct phase_mixture *m, size_t row,
 			 uint32_t *ret_first)
@@ -61,9 +78,12 @@ static size_t sibling_of(const struct verdict_build *b, const struct phase_mixtu
 	size_t best = VERDICT_NO_ROW;
 
 	*ret_first = UINT32_MAX;
-	for (size_t i = m->first; i < m->first + m->n; i++) {
-		const struct phase_row *r = &b->t->list[i];
+	for (size_t i = 0; i < b->t->n; i++) {
+		const struct phase_row *r = &b->t->list[i], *own = &b->t->list[row];
 
+		if (i < m->first || i >= m->first + m->n)
+			if (r->process != own->process || r->label != PASS_UNLABELLED || !leads(own, r))
+				continue;
 		/* What ran while code was compiled is no sign that the phase is compiled. */
 		if (b->way[i] != WAY_COMPILED || r->all_warmup || !verdict_same_phase(b, row, i))
 			continue;

@@ -396,6 +396,25 @@ TEST(verdict_fallback)
 }
 
 /* Eager before the first compiled pass is a warm-up; another thread, size or model is another matter. */
+/* Compiled first steps that nothing labels, each right before eager ones; once is no habit. */
+TEST(verdict_fallback_after_unlabelled_steps)
+{
+	for (unsigned runs = 1; runs <= 2; runs++) {
+		struct fake f;
+
+		fake_init(&f);
+		for (unsigned i = 0; i < runs; i++) {
+			passes(&f, 1, 0, PASS_UNLABELLED);
+			passes(&f, 20, 1, PASS_DECODE);
+		}
+		compiled_model(&f, 0);
+		eager_model(&f, 1);
+		judge(&f, NULL);
+		CHECK(is(&f, 1, runs > 1 ? VERDICT_FALLBACK : VERDICT_EAGER));
+		drop(&f);
+	}
+}
+
 TEST(verdict_no_fallback)
 {
 	for (unsigned what = 0; what < 6; what++) {
