@@ -83,7 +83,7 @@ static size_t collect(struct sample *to, struct diff_series *ret, const struct a
 
 		ret->all_warmup |= r->all_warmup;
 		for (size_t k = 0; k < r->passes; k++) {
-			const struct pass *p = &r->p->passes.list[r->list[k]];
+			const struct pass *p = pass_nth(&r->p->passes, r->list[k]);
 			uint64_t wall = pass_wall(p);
 
 			if (p->warmup && !r->all_warmup && !all) {

@@ -94,6 +94,14 @@ static void behind_doubt(struct count *c, const struct process *p)
 		doubt(c, mem_printf("when the warm-up of process %" PRIu64 " ended is not known: %s", p->pid, why));
 }
 
+static void count_one(struct count *c, enum belongs is, const struct process *p)
+{
+	c->sum += is == BELONGS;
+	c->maybe += is == BELONGS_MAYBE;
+	if (is == BELONGS_MAYBE)
+		behind_doubt(c, p);
+}
+
 static enum belongs by_origin(const struct count *c, const struct origin_verdict *v)
 {
 	const struct expect_filter *f = &c->e->filter;
@@ -215,7 +223,7 @@ static bool not_there(const struct count *c, struct expect_values *ret)
 			continue;
 		process = true;
 		for (size_t k = 0; k < p->passes.n && !phase; k++)
-			phase = p->passes.list[k].label == f->phase;
+			phase = pass_nth(&p->passes, k)->label == f->phase;
 	}
 	if (process && phase)
 		return false;
@@ -298,13 +306,10 @@ void expect_values_episodes(const struct analysis *a, const struct expect *e, st
 		is = both(by_origin(&c, &x->origin), by_how(&c, x->how));
 		if (!is || !(is = both(is, by_phase(&c, x))) || !(is = both(is, by_time(&c, x))))
 			continue;
+		count_one(&c, is, x->p);
 		if (is == BELONGS) {
-			c.sum++;
 			name_episode(&c, x);
 			note_pass(&c, x);
-		} else {
-			c.maybe++;
-			behind_doubt(&c, x->p);
 		}
 	}
 	maybe_doubt(&c);
@@ -333,10 +338,7 @@ void expect_values_modules(const struct analysis *a, const struct expect *e, str
 			if (is && e->filter.phase != EXPECT_ANY &&
 			    !expect_pass_at(p, m->tid, m->time, m->time, e->filter.phase))
 				is = p->passes.n ? BELONGS_NO : BELONGS_MAYBE;
-			c.sum += is == BELONGS;
-			c.maybe += is == BELONGS_MAYBE;
-			if (is == BELONGS_MAYBE)
-				behind_doubt(&c, p);
+			count_one(&c, is, p);
 		}
 	}
 	maybe_doubt(&c);
@@ -361,10 +363,7 @@ void expect_values_graphs(const struct analysis *a, const struct expect *e, stru
 			const struct graph_recording *g = &p->graphs.recordings[k];
 			enum belongs is = g->graph && !g->failed ? behind(&c, p, g->start) : BELONGS_NO;
 
-			c.sum += is == BELONGS;
-			c.maybe += is == BELONGS_MAYBE;
-			if (is == BELONGS_MAYBE)
-				behind_doubt(&c, p);
+			count_one(&c, is, p);
 		}
 	}
 	maybe_doubt(&c);

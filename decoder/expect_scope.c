@@ -99,7 +99,7 @@ char *expect_blind_any(const struct session *s, bool has_process, uint64_t pid)
 static bool any_label(const struct process *p)
 {
 	for (size_t i = 0; i < p->passes.n; i++)
-		if (p->passes.list[i].label != PASS_UNLABELLED)
+		if (pass_nth(&p->passes, i)->label != PASS_UNLABELLED)
 			return true;
 	return false;
 }
@@ -110,7 +110,7 @@ uint64_t expect_warm(const struct process *p)
 	uint64_t first[PASS_LABEL_COUNT] = { 0 }, warm = 0;
 
 	for (size_t i = 0; i < p->passes.n; i++) {
-		const struct pass *x = &p->passes.list[i];
+		const struct pass *x = pass_nth(&p->passes, i);
 
 		if (x->label == PASS_WARMUP || x->warmup || (labelled && x->label == PASS_UNLABELLED))
 			continue;
@@ -120,9 +120,12 @@ uint64_t expect_warm(const struct process *p)
 	for (unsigned l = 0; l < PASS_LABEL_COUNT; l++)
 		if (first[l] > warm)
 			warm = first[l];
-	for (size_t i = 0; warm && i < p->passes.n; i++)
-		if (p->passes.list[i].label == PASS_WARMUP && p->passes.list[i].end > warm)
-			warm = p->passes.list[i].end;
+	for (size_t i = 0; warm && i < p->passes.n; i++) {
+		const struct pass *x = pass_nth(&p->passes, i);
+
+		if (x->label == PASS_WARMUP && x->end > warm)
+			warm = x->end;
+	}
 	return warm;
 }
 
@@ -132,7 +135,7 @@ uint64_t expect_first_pass(const struct process *p)
 	const struct pass *best = NULL;
 
 	for (size_t i = 0; i < p->passes.n; i++) {
-		const struct pass *x = &p->passes.list[i];
+		const struct pass *x = pass_nth(&p->passes, i);
 
 		if (labelled && x->label == PASS_UNLABELLED)
 			continue;

@@ -50,7 +50,7 @@ static bool selects_process(const struct expect_selector *q, const struct proces
 static bool has_thread(const struct phase_row *r, const struct expect_selector *q)
 {
 	for (size_t i = 0; i < r->passes; i++)
-		if (thread_of(q, &r->p->passes.list[r->list[i]]))
+		if (thread_of(q, pass_nth(&r->p->passes, r->list[i])))
 			return true;
 	return false;
 }
@@ -114,7 +114,7 @@ static size_t walls(double *ret, const struct phase_row *r, const struct expect_
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->passes; i++) {
-		const struct pass *x = &r->p->passes.list[r->list[i]];
+		const struct pass *x = pass_nth(&r->p->passes, r->list[i]);
 
 		if (x->warmup == q->warmup && thread_of(q, x))
 			ret[n++] = (double)pass_wall(x);
@@ -132,7 +132,7 @@ static void note_extremes(struct expect_item *item, const struct analysis *a, co
 	size_t n = 0, over = 0;
 
 	for (size_t i = 0; i < r->passes; i++) {
-		const struct pass *x = &r->p->passes.list[r->list[i]];
+		const struct pass *x = pass_nth(&r->p->passes, r->list[i]);
 		size_t at;
 
 		if (x->warmup != e->selector.warmup || !thread_of(&e->selector, x) ||

@@ -96,13 +96,12 @@ static struct pass_mask *mask_at(const struct pass_source *src, uint64_t t)
  */
 static bool is_masked(const struct pass_source *src, const struct op *op, uint64_t t)
 {
-	if (op->kind == OP_GRAPH && src->p) {
-		uint32_t i = idmap_get(&src->p->graphs.by_id, op->symbol);
+	uint32_t i;
 
-		if (i != IDMAP_NONE && src->p->graphs.list[i].n_kernels >= MODEL_KERNELS)
-			return false;
-	}
-	return mask_at(src, t) != NULL;
+	if (!mask_at(src, t))
+		return false;
+	i = op->kind == OP_GRAPH && src->p ? idmap_get(&src->p->graphs.by_id, op->symbol) : IDMAP_NONE;
+	return i == IDMAP_NONE || src->p->graphs.list[i].n_kernels < MODEL_KERNELS;
 }
 
 /* --- first reading: a sample of each thread's string */
