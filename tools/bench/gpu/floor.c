@@ -4,7 +4,8 @@
  *
  *   FLOOR=churn | graph | node    what jitness enables at that level
  *   FLOOR=WORD+WORD...            of: sub, launch, waits, load, lookup, graphs, capture, module, resource, kernel,
- *                                 copies, trace, jit, overhead, device, context, sync; flush: every 200 ms
+ *                                 copies, trace, jit, overhead, device, context, sync; flush: every 200 ms;
+ *                                 unsub, final: give the subscription back, finalize CUPTI
  *
  * Buffers come from a pool that was touched before, as jitness's do: 64 KiB each.
  */
@@ -137,6 +138,10 @@ int InitializeInjection(void)
 	kind("copies", CUPTI_ACTIVITY_KIND_MEMSET);
 	kind("kernel", CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
 	kind("trace", CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
+	if (s && wants("unsub"))
+		cuptiUnsubscribe(s);
+	if (wants("final"))
+		cuptiFinalize();
 	if (wants("flush") && !pthread_create(&thread, NULL, flush, NULL))
 		pthread_detach(thread);
 	return 1;
