@@ -3,7 +3,8 @@
 For each workload one process per tracer is started; when all are ready, they are told in turns, in random order, to do a
 batch. So the tracers are interleaved within seconds, and a drift of the machine meets all of them. A figure is the median
 over the rounds; "added" is the median over the rounds of (tracer - none) in the same round, with its quartiles; "x floor" is that
-against what the floor of the same level adds. Two waves of processes, where a process's own luck matters.
+against what the floor of the same level adds; "bytes/op": the trace's, per kernel (of a graph: at level node), copy and replay in
+it. Two waves of processes, where a process's own luck matters.
 """
 import argparse
 import contextlib
@@ -27,6 +28,7 @@ PYTHON = ("eager", "compile", "graph", "jax")
 WORK = {"launch1": (4000, 30, 2), "launch8": (16000, 30, 2), "graph500": (50000, 30, 2), "loads": (50, 20, 1),
         "eager": (12, 12, 2), "compile": (25, 12, 1), "graph": (60, 14, 2), "jax": (300, 14, 1)}
 UNIT = {"launch1": "launch", "launch8": "launch", "graph500": "node", "loads": "load"}
+COUNTED = ("kernels", "graph_launches", "memcpys", "memsets")
 LEVELS = ("churn", "graph", "node")
 TRACERS = ["none"] + ["floor:" + x for x in LEVELS] + list(LEVELS) + ["graph/nostacks", "torch", "torch_cpu", "proton", "nsys"]
 
@@ -65,7 +67,7 @@ class Child:
             cmd = [nsys(), "profile", "--trace=cuda", "--sample=none", "--cpuctxsw=none", "-o", self.dir + "/n"] + cmd
         self.log = open(self.dir + "/log", "wb")
         self.p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=env, cwd=self.dir)
-        self.samples, self.longest = [], []
+        self.samples, self.longest, self.over = [], [], [0, 0]
 
     def line(self, word):
         while True:
@@ -93,6 +95,7 @@ class Child:
         self.units += n
         self.samples.append(float(got[1]))
         self.longest.append(float(got[2]))
+        self.over = [x + int(y) for x, y in zip(self.over, got[3:] or (0, 0))]
         return True
 
     def threads_cpu(self):
@@ -126,16 +129,17 @@ class Child:
         return time.monotonic() - start
 
     def trace(self):
-        """Bytes written, and what the trace says was lost; after end()."""
+        """Bytes written; of a trace what it lost, and the kernels, copies and graph replays in it. After end()."""
         size = sum(os.path.getsize(x) for x in glob.glob(self.dir + "/t.jitness/*") + glob.glob(self.dir + "/*.nsys-rep"))
         if not os.path.isdir(self.dir + "/t.jitness"):
-            return size, None
+            return size, None, 0
         r = subprocess.run([self.a.jitness, "report", "--json", "--no-phases", self.dir + "/t.jitness"], stdout=subprocess.PIPE,
                            stderr=subprocess.DEVNULL)
         try:
-            return size, json.loads(r.stdout)["session"]["lost_records"]
+            told = json.loads(r.stdout)
+            return size, told["session"]["lost_records"], sum(p[k] for p in told["processes"] for k in COUNTED)
         except (ValueError, KeyError):
-            return size, "?"
+            return size, "?", 0
 
 
 def quartiles(x):
@@ -188,21 +192,21 @@ def bench(a, workload):
             f = facts.setdefault(c.tracer, {})
             f["cpu"], f["peak"] = c.threads_cpu(), c.peak()
             f["exit"] = c.end()
-            size, f["lost"] = c.trace()
-            f["bytes"] = size / c.units if workload in UNIT else size
+            size, f["lost"], counted = c.trace()
+            f["bytes"] = size / counted if counted else 0
     none = all_samples.get("none")
     unit = UNIT.get(workload, "step")
     scale, name = (1, "ns") if workload in UNIT and workload != "loads" else (1e3, "us")
     print("\n%s: %s per %s, %d rounds of %d, %.0f s" % (workload, name, unit, len(none or []), units, time.monotonic() - begin))
     print("  %-16s %9s %19s %7s %9s %19s %8s %9s %9s %8s %7s %6s" % (
-        "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes", "peak MiB", "cpu s", "lost"))
+        "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes/op", "peak MiB", "cpu s", "lost"))
     added = {t: [x - n for x, n in zip(s, none)] for t, s in all_samples.items()} if none else {}
     for t in [t for t in a.tracers if t in all_samples]:
         s, f = all_samples[t], facts[t]
         d = added.get(t, [0])
         floor = added.get("floor:" + t.partition("/")[0])
         against = "%.2f" % (statistics.median(d) / statistics.median(floor)) if floor and statistics.median(floor) > 0 else "-"
-        print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.1f %8.0f %7.2f %6s" % (
+        print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.2f %8.0f %7.2f %6s" % (
             t, statistics.median(s) / scale, "%.1f..%.1f" % tuple(q / scale for q in quartiles(s)),
             statistics.median(x / n for x, n in zip(s, none)) if none else 0, statistics.median(d) / scale,
             "%.1f..%.1f" % tuple(q / scale for q in quartiles(d)), against, max(all_longest[t]) / 1e3, f["bytes"], f["peak"],
@@ -211,23 +215,25 @@ def bench(a, workload):
 
 
 def long_run(a):
-    """10^7 launches from 8 threads at full speed: CPU of the writer, exit, lost, the longest call."""
-    print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone")
-    for t in ("none", "churn", "graph"):
+    """10^7 launches from 8 threads at full speed: CPU of the writer, exit, lost, the longest calls."""
+    print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
+          "launch, and how many of a million took longer than 0.1 and 1 ms")
+    for t in ("none", "floor:graph", "graph", "churn"):
         c = Child(a, t, "launch8", 7)
         if not c.ready():
             print("  %s: did not start" % t)
             continue
         c.go(16000)
         cpu, start = c.threads_cpu(), time.monotonic()
-        c.longest = []
+        c.longest, c.over = [], [0, 0]
         for _ in range(10):
             c.go(1000000)
         took, cpu, peak = time.monotonic() - start, c.threads_cpu() - cpu, c.peak()
         left = c.end()
-        size, lost = c.trace()
-        print("  %-8s %8.0f launches/s, tracer's threads %.1f %% of a core, exit %.3f s, %.2f bytes/launch, peak %.0f MiB, longest "
-              "call %.2f ms, lost %s" % (t, 1e7 / took, 100 * cpu / took, left, size / 1e7, peak, max(c.longest) / 1e6, lost), flush=True)
+        size, lost, _ = c.trace()
+        print("  %-11s %8.0f launches/s, tracer's threads %.1f %% of a core (%.0f ns a launch), exit %.3f s, %.2f bytes/launch, peak "
+              "%.0f MiB, calls %.2f ms, %.1f, %.2f, lost %s" % (t, 1e7 / took, 100 * cpu / took, cpu * 100, left, size / 1e7, peak,
+                                                             max(c.longest) / 1e6, c.over[0] / 10, c.over[1] / 10, lost), flush=True)
 
 
 def startup(a):

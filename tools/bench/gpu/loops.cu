@@ -3,8 +3,9 @@
  *
  *   loops launch1 | launch8 | graph500 | loads CUBIN
  *
- * Says "ready"; then for each line "go N" on stdin it does N units and answers "ns UNIT_NS LONGEST_NS": mean wall time
- * of a unit, with one synchronisation at the end, and the longest single call. Ends at "end" or the end of stdin.
+ * Says "ready"; then for each line "go N" on stdin it does N units and answers "ns UNIT_NS LONGEST_NS OVER_100US OVER_1MS":
+ * mean wall time of a unit, with one synchronisation at the end, the longest single call, and how many took longer than
+ * 0.1 and 1 ms. Ends at "end" or the end of stdin.
  * A unit: a launch; a launch (of all threads together); a graph node; a load, look-up and unload.
  */
 #include <cstdio>
@@ -40,14 +41,27 @@ static long long now_ns()
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static void launches(long n, cudaStream_t s, long long *longest)
+struct calls {
+	long long longest;
+	long over_100us, over_1ms;
+
+	void add(long long since)
+	{
+		const long long t = now_ns() - since;
+
+		longest = t > longest ? t : longest;
+		over_100us += t > 100000;
+		over_1ms += t > 1000000;
+	}
+};
+
+static void launches(long n, cudaStream_t s, calls *c)
 {
 	for (long i = 0; i < n; i++) {
-		long long t = now_ns();
+		const long long t = now_ns();
+
 		work<<<1, 32, 0, s>>>(nullptr);
-		t = now_ns() - t;
-		if (t > *longest)
-			*longest = t;
+		c->add(t);
 	}
 	OK(cudaStreamSynchronize(s));
 }
@@ -85,21 +99,22 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) && sscanf(line, "go %ld", &n) == 1) {
-		long long longest[THREADS] = { 0 }, start = now_ns(), took;
+		const long long start = now_ns();
+		calls c[THREADS] = {};
+		long long took;
 		if (!strcmp(what, "launch8")) {
 			std::vector<std::thread> t;
 			for (int i = 0; i < THREADS; i++)
-				t.emplace_back(launches, n / THREADS, stream[i], &longest[i]);
+				t.emplace_back(launches, n / THREADS, stream[i], &c[i]);
 			for (auto &x : t)
 				x.join();
 			n = n / THREADS * THREADS;
 		} else if (exec) {
 			for (long i = 0; i < n / NODES; i++) {
-				long long t = now_ns();
+				const long long t = now_ns();
+
 				OK(cudaGraphLaunch(exec, stream[0]));
-				t = now_ns() - t;
-				if (t > longest[0])
-					longest[0] = t;
+				c[0].add(t);
 			}
 			OK(cudaStreamSynchronize(stream[0]));
 			n = n / NODES * NODES;
@@ -107,22 +122,23 @@ int main(int argc, char **argv)
 			for (long i = 0; i < n; i++) {
 				CUmodule m;
 				CUfunction f;
-				long long t = now_ns();
+				const long long t = now_ns();
+
 				OK(cuModuleLoadData(&m, image.data()));
 				OK(cuModuleGetFunction(&f, m, "work"));
 				OK(cuModuleUnload(m));
-				t = now_ns() - t;
-				if (t > longest[0])
-					longest[0] = t;
+				c[0].add(t);
 			}
 		} else {
-			launches(n, stream[0], &longest[0]);
+			launches(n, stream[0], &c[0]);
 		}
 		took = now_ns() - start;
-		for (int i = 1; i < THREADS; i++)
-			if (longest[i] > longest[0])
-				longest[0] = longest[i];
-		printf("ns %.1f %lld\n", (double)took / (double)n, longest[0]);
+		for (int i = 1; i < THREADS; i++) {
+			c[0].longest = c[i].longest > c[0].longest ? c[i].longest : c[0].longest;
+			c[0].over_100us += c[i].over_100us;
+			c[0].over_1ms += c[i].over_1ms;
+		}
+		printf("ns %.1f %lld %ld %ld\n", (double)took / (double)n, c[0].longest, c[0].over_100us, c[0].over_1ms);
 		fflush(stdout);
 	}
 	return 0;
