@@ -44,20 +44,22 @@ cflags  = $(std) $(inc) $(warn) $(opt.$(VARIANT)) $(pic) -MMD -MP -MF $(@:.o=.d)
 ldflags = $(opt.$(VARIANT)) $(LDFLAGS)
 
 # --- what is built from what: this block is the architecture
-trace_src   := trace/err.c trace/event.c trace/frame.c trace/encode.c trace/journal.c \
+trace_src   := trace/err.c trace/event.c trace/frame.c trace/column.c trace/encode.c trace/journal.c \
+	trace/ticks.c trace/keys.c trace/keyed.c \
 	trace/gather.c trace/collect.c trace/pack.c trace/writer.c trace/hash.c trace/create.c \
 	trace/redact.c trace/options.c trace/fd.c trace/child.c
 # offline only: these allocate
-trace_read  := trace/decode.c trace/reader.c trace/recover.c
+trace_read  := trace/decode.c trace/frame_reader.c trace/ahead.c trace/reader.c trace/recover.c
 cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
 	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
-	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c
+	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c \
+	cupti/kernel_names.c cupti/handles.c cupti/resources.c cupti/entry_points.c cupti/entry_hooks.c
 preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
 	preload/stack.c preload/frames.c preload/seen.c preload/objects.c preload/unwind.c \
-	preload/unwind_libc.c preload/python.c preload/python_layout.c \
+	preload/unwind_libc.c preload/unwind_memo.c preload/python.c preload/python_layout.c \
 	preload/python_lines.c preload/python_peek.c \
 	preload/compilers.c preload/compiler_calls.c preload/compiler_hooks.c preload/dlsym.c \
-	preload/loaded.c preload/programs.c preload/early.c \
+	preload/loaded.c preload/programs.c preload/early.c preload/driver.c \
 	preload/children.c preload/nvtx.c preload/nvtx_names.c preload/nvtx_ranges.c \
 	preload/threads.c preload/process.c preload/hooks.c
 decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c decoder/suggest.c \
@@ -76,7 +78,7 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
 	decoder/child_line.c decoder/children.c decoder/child_export.c \
 	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \
-	decoder/pass_items.c decoder/pass_score.c decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c \
+	decoder/pass_items.c decoder/pass_score.c decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c decoder/pass_work.c \
 	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_mixed.c decoder/pass_warmup.c \
 	decoder/pass_shape.c decoder/pass_wall.c \
 	decoder/pass_build.c decoder/pass_find.c \
@@ -100,10 +102,10 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/doctor_gpu.c decoder/doctor_cupti.c decoder/doctor_host.c
 unit_src    := tests/unit/unit.c \
 	tests/unit/t_layout.c tests/unit/t_image.c tests/unit/t_buffers.c tests/unit/t_records.c \
-	tests/unit/t_callbacks.c tests/unit/t_provenance.c tests/unit/t_emit.c \
+	tests/unit/t_callbacks.c tests/unit/t_provenance.c tests/unit/t_emit.c tests/unit/t_entry_points.c \
 	tests/unit/t_frames.c tests/unit/t_unwind.c \
-	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_pack.c tests/unit/t_journal.c \
-	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_redact.c \
+	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_keyed.c tests/unit/t_pack.c tests/unit/t_journal.c \
+	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_ahead.c tests/unit/t_redact.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
 	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
 	tests/unit/t_stats.c tests/unit/t_changepoint.c \
@@ -115,10 +117,11 @@ unit_src    := tests/unit/unit.c \
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
 	cupti/names.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
-	cupti/modules.c cupti/graphs.c cupti/api.c
+	cupti/modules.c cupti/graphs.c cupti/api.c cupti/kernel_names.c cupti/handles.c cupti/resources.c
 
 # of preload/, what stacks need
-unit_stacks := preload/seen.c preload/frames.c preload/objects.c preload/unwind.c preload/unwind_libc.c
+unit_stacks := preload/seen.c preload/frames.c preload/objects.c preload/unwind.c preload/unwind_libc.c \
+	preload/unwind_memo.c
 
 obj     = $(addprefix $(B)/,$(1:.c=.o))
 headers = $(wildcard trace/*.h cupti/*.h preload/*.h decoder/*.h)
@@ -176,7 +179,14 @@ jitness: build/release/jitness
 
 # --- tests
 unit_lib := $(filter-out decoder/main.c,$(trace_src) $(trace_read) $(decoder_src)) $(unit_cupti) \
-	$(unit_stacks)
+	$(unit_stacks) cupti/entry_points.c cupti/entry_hooks.c
+# Data races need threads: this variant builds the files that have TEST_THREADS() and runs only these.
+# Without a decoder: it has no thread.
+ifeq ($(VARIANT),tsan)
+unit_src := tests/unit/unit.c tests/unit/trace_kit.c $(shell grep -l '^TEST_THREADS' tests/unit/t_*.c)
+unit_lib := $(filter-out $(decoder_src),$(unit_lib))
+unit_args := --threads
+endif
 $(B)/unit: $(call obj,$(unit_src) $(unit_lib))
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ $(unwind)/lib/libunwind.a -lzstd -lcjson -lm -lpthread $(ldflags)
@@ -200,10 +210,10 @@ check: all sim
 demo: all sim
 	$(q)tests/demo.sh
 
-## unit: unit tests of this VARIANT
+## unit: unit tests of this VARIANT (tsan: those with threads)
 .PHONY: unit
 unit: $(B)/unit
-	$(q)$(B)/unit
+	$(q)$(B)/unit $(unit_args)
 
 ## bench-stack: ns of one native stack, cold and warm
 bench_stack_src := tools/bench/bench_stack.c preload/stack.c $(filter preload/python%,$(preload_src)) \
@@ -226,7 +236,7 @@ $(B)/bench_ops: $(call obj,tools/bench/bench_ops.c $(filter-out decoder/main.c,$
 ## bench: encoder, callbacks and decoder: ns, bytes, events a second, memory (OLD=JITNESS: ratios to it)
 BENCH_SIZES ?= 100000 1000000 10000000
 BENCH_OUT   ?= build/bench
-bench_tools := $(B)/gen_trace $(B)/bench_encode $(B)/bench_launch
+bench_tools := $(B)/gen_trace $(B)/bench_encode $(B)/bench_launch $(B)/bench_load
 .PHONY: bench bench-large
 bench: $(bench_tools) $(B)/jitness
 	$(q)python3 tools/bench/bench.py --build $(B) --out $(BENCH_OUT) $(OLD:%=--old %) $(BENCH_SIZES)
@@ -236,9 +246,10 @@ bench-large:
 $(B)/gen_trace: $(call obj,tools/bench/gen_trace.c $(trace_src))
 $(B)/bench_encode: $(call obj,tools/bench/bench_encode.c $(trace_src) $(trace_read))
 $(B)/bench_launch: $(call obj,tools/bench/bench_launch.c $(trace_src) $(unit_cupti))
+$(B)/bench_load: $(call obj,tools/bench/bench_load.c $(unit_cupti) $(filter-out cupti/%,$(filter-out tools/%,$(bench_stack_src))))
 $(bench_tools):
 	$(call say,LD,$@)
-	$(q)$(CC) -o $@ $^ -lzstd -lpthread $(ldflags)
+	$(q)$(CC) -o $@ $^ $(unwind)/lib/libunwind.a -lzstd -lpthread $(ldflags)
 
 ## bench-gpu: what tracers cost on this machine's GPU, side by side; BENCH='--workloads launch1' and the like
 .PHONY: bench-gpu

@@ -46,7 +46,12 @@ const char *cupti_result_text(CUptiResult rc);
 	X(cuDriverGetVersion)                                                \
 	X(cuGraphGetNodes) X(cuGraphNodeGetType)                             \
 	X(cuGraphKernelNodeGetParams_v2) X(cuGraphChildGraphNodeGetGraph)    \
-	X(cuFuncGetName) X(cuKernelGetName) X(cuKernelGetLibrary)
+	X(cuFuncGetName) X(cuKernelGetName) X(cuKernelGetLibrary)            \
+	X(cuModuleGetFunctionCount) X(cuModuleEnumerateFunctions)            \
+	X(cuLibraryGetKernelCount) X(cuLibraryEnumerateKernels)              \
+	X(cuCtxGetCurrent) X(cuDevicePrimaryCtxGetState)                     \
+	X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName)                \
+	X(cuDeviceGetAttribute) X(cuDeviceGetUuid_v2)
 
 struct driver_api {
 #define X(name) __typeof__(&name) name;

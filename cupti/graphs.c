@@ -7,6 +7,7 @@
 
 #include "cupti/api.h"
 #include "cupti/emit.h"
+#include "cupti/modules.h"
 #include "trace/hash.h"
 
 /* Bounds of one listing: 8 MiB of virtual memory, touched as far as it is used. */
@@ -20,8 +21,19 @@
 #define EXEC_SLOTS  8192u
 #define EXEC_PROBES 64u
 
+/* Nodes whose last kernel is remembered: XLA sets some dozen nodes before each replay. */
+#define TOLD_SLOTS 8192u
+
 /* Exec id in the high half, version in the low; 0: free (ids start at 1). */
 static _Atomic uint64_t *execs;
+
+/*
+ * What the trace knows of nodes that were set one by one: a hash of graph, node and kernel in
+ * the slot of graph and node; 0: nothing. Handles are used anew after an unload, and a
+ * listing replaces what was told before: `listings` is part of the hash.
+ */
+static _Atomic uint64_t told[TOLD_SLOTS];
+static _Atomic uint64_t listings;
 
 int graphs_start(void)
 {
@@ -29,6 +41,7 @@ int graphs_start(void)
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	execs = p == MAP_FAILED ? NULL : p;
+	atomic_fetch_add(&listings, 1); /* nothing is told yet in this trace */
 	return execs ? 0 : -1;
 }
 
@@ -256,7 +269,8 @@ struct change {
 	enum graph_op op;
 	CUgraphExec exec;
 	CUgraph graph;    /* source of instantiate and update */
-	CUfunction func;  /* of a node update */
+	CUgraphNode node; /* of a node update */
+	CUfunction func;
 	CUkernel kern;
 	bool ok;
 };
@@ -289,6 +303,7 @@ static bool change_of_call(struct change *c, const struct call_frame *frame,
 	case API_CU_GRAPH_EXEC_SET_NODE:
 		c->op = GRAPH_OP_NODE_UPDATE;
 		c->exec = set->hGraphExec;
+		c->node = set->hNode;
 		if (set->nodeParams) {
 			c->func = set->nodeParams->func;
 			/* The first version of the call has the struct without kern. */
@@ -317,16 +332,32 @@ static struct listing *list_whole(CUgraph graph, bool is_count)
 	return l;
 }
 
-/* Node update: the kernel that one node runs from now on; the others stay as they were listed. */
-static void node_tell(const char *name, uint32_t exec, uint32_t version)
+/*
+ * Node update: the kernel that one node runs from now on; the others stay as they were listed. The
+ * name is asked for and told when it is not the one that was told last.
+ */
+static bool node_tell(const struct change *c, uint32_t exec, uint32_t version)
 {
+	const uint64_t node[] = { exec, (uintptr_t)c->node };
+	const uint64_t now[] = { exec, (uintptr_t)c->node, (uintptr_t)c->func, (uintptr_t)c->kern,
+				 atomic_load(&listings) + modules_unloads() };
+	_Atomic uint64_t *slot = &told[hash64(node, sizeof(node)) % TOLD_SLOTS];
+	const uint64_t hash = hash64(now, sizeof(now));
+	const char *name;
 	const uint64_t f[GRAPH_KERNEL_N] = {
 		[GRAPH_KERNEL_GRAPH] = exec,
 		[GRAPH_KERNEL_VERSION] = version,
 		[GRAPH_KERNEL_COUNT] = 0,
 	};
 
-	emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT));
+	if (atomic_load_explicit(slot, memory_order_relaxed) == hash)
+		return true;
+	name = kernel_name(c->func, c->kern);
+	if (!name)
+		return false;
+	if (emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT)))
+		atomic_store_explicit(slot, hash, memory_order_relaxed);
+	return true;
 }
 
 static void list_counts(const struct listing *l, uint64_t *f)
@@ -355,7 +386,6 @@ void graphs_count(CUgraph graph, uint64_t *row)
 void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data, uint64_t end_ns)
 {
 	struct change c = { .op = GRAPH_OP_INSTANTIATE };
-	const char *node_name = NULL;
 	struct listing *l = NULL;
 	uint64_t f[GRAPH_N] = { 0 };
 	int saved_errno = errno;
@@ -385,16 +415,14 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	f[GRAPH_SOURCE_GRAPH] = graph_id(c.graph);
 	f[GRAPH_VERSION] = version;
 	if (c.ok && c.op == GRAPH_OP_NODE_UPDATE) {
-		node_name = kernel_name(c.func, c.kern);
 		f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = 1;
-		f[GRAPH_UNLISTED] = !node_name;
+		f[GRAPH_UNLISTED] = !node_tell(&c, exec, version);
 	} else if (c.ok) {
+		atomic_fetch_add(&listings, 1);
 		l = list_whole(c.graph, false);
 		list_counts(l, f);
 	}
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
-	if (node_name)
-		node_tell(node_name, exec, version);
 	if (l) {
 		list_tell(l, exec, version);
 		munmap(l, sizeof(*l));
@@ -402,18 +430,23 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	errno = saved_errno;
 }
 
-void graphs_destroyed(const CUpti_ResourceData *data)
+void graphs_ended(uint32_t exec)
 {
-	const CUpti_GraphData *g = data->resourceDescriptor;
 	uint64_t f[GRAPH_N] = { 0 };
 
-	if (!g)
-		return;
 	f[GRAPH_START] = f[GRAPH_END] = emit_now();
 	f[GRAPH_API] = API_CU_GRAPH_EXEC_DESTROY;
 	f[GRAPH_OP] = GRAPH_OP_DESTROY;
-	f[GRAPH_GRAPH] = exec_id(g->graphExec);
-	f[GRAPH_VERSION] = exec_version((uint32_t)f[GRAPH_GRAPH]);
-	exec_remove((uint32_t)f[GRAPH_GRAPH]);
+	f[GRAPH_GRAPH] = exec;
+	f[GRAPH_VERSION] = exec_version(exec);
+	exec_remove(exec);
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
+}
+
+void graphs_destroyed(const CUpti_ResourceData *data)
+{
+	const CUpti_GraphData *g = data->resourceDescriptor;
+
+	if (g)
+		graphs_ended(exec_id(g->graphExec));
 }

@@ -25,6 +25,9 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 /* Fills GRAPH_SOURCE_GRAPH, _NODES, _KERNEL_NODES and _UNLISTED of a row; names nothing. */
 void graphs_count(CUgraph graph, uint64_t *row);
 
+/* An executable graph, by its id, is destroyed: emits GRAPH. */
+void graphs_ended(uint32_t exec);
+
 /* RESOURCE callback GRAPHEXEC_DESTROY_STARTING. */
 void graphs_destroyed(const CUpti_ResourceData *data);
 

@@ -139,6 +139,19 @@ enum image_kind image_classify(const uint8_t *head, size_t n)
 	return looks_like_ptx(head, n) ? IMAGE_PTX : IMAGE_OTHER;
 }
 
+static bool is_readable(const struct image *img, uint64_t at, uint64_t n)
+{
+	return at >= img->readable && at < img->readable_end && n <= img->readable_end - at;
+}
+
+static size_t look(const struct image *img, void *dst, uintptr_t at, size_t n)
+{
+	if (!is_readable(img, at, n))
+		return image_peek(dst, (const void *)at, n);
+	memcpy(dst, (const void *)at, n);
+	return n;
+}
+
 static uint64_t later(uint64_t a, uint64_t offset, uint64_t bytes)
 {
 	uint64_t end = offset + bytes;
@@ -148,7 +161,7 @@ static uint64_t later(uint64_t a, uint64_t offset, uint64_t bytes)
 }
 
 /* Size of an ELF of which only the address is known: the furthest end of anything in it. */
-static uint64_t elf_bytes(uint64_t image, const uint8_t *head, size_t n)
+static uint64_t elf_bytes(const struct image *img, const uint8_t *head, size_t n)
 {
 	Elf64_Ehdr eh;
 	Elf64_Shdr sh[SECTIONS_AT_ONCE];
@@ -162,10 +175,10 @@ static uint64_t elf_bytes(uint64_t image, const uint8_t *head, size_t n)
 	end = later(sizeof(eh), eh.e_phoff, (uint64_t)eh.e_phnum * eh.e_phentsize);
 	if (!eh.e_shoff || eh.e_shoff > UINT32_MAX || eh.e_shentsize != sizeof(sh[0]))
 		return 0;
-	table = image + eh.e_shoff;
+	table = img->address + eh.e_shoff;
 	count = eh.e_shnum;
 	if (!count) { /* more than 65,279 sections: section 0 has the number */
-		if (image_peek(sh, (const void *)table, sizeof(sh[0])) < sizeof(sh[0]))
+		if (look(img, sh, table, sizeof(sh[0])) < sizeof(sh[0]))
 			return 0;
 		count = sh[0].sh_size;
 	}
@@ -174,8 +187,8 @@ static uint64_t elf_bytes(uint64_t image, const uint8_t *head, size_t n)
 	end = later(end, eh.e_shoff, count * sizeof(sh[0]));
 	for (at = 0; at < count; at += SECTIONS_AT_ONCE) {
 		want = count - at < SECTIONS_AT_ONCE ? (size_t)(count - at) : SECTIONS_AT_ONCE;
-		if (image_peek(sh, (const void *)(table + at * sizeof(sh[0])),
-			       want * sizeof(sh[0])) < want * sizeof(sh[0]))
+		if (look(img, sh, table + at * sizeof(sh[0]), want * sizeof(sh[0])) <
+		    want * sizeof(sh[0]))
 			return 0;
 		for (size_t i = 0; i < want; i++)
 			if (sh[i].sh_type != SHT_NOBITS && sh[i].sh_type != SHT_NULL)
@@ -187,10 +200,11 @@ static uint64_t elf_bytes(uint64_t image, const uint8_t *head, size_t n)
 /* Images on a stack belong to our callers, whose frames lie above ours. */
 #define STACK_REACH (256u << 10)
 
-static void image_locate(struct image *img, const void *at, char *path, size_t path_size)
+/* Of an image whose first bytes could be read. */
+static void image_locate(struct image *img, bool taken, char *path, size_t path_size)
 {
 	struct maps_entry e;
-	uintptr_t here = (uintptr_t)&e, addr = (uintptr_t)at;
+	uintptr_t here = (uintptr_t)&e, addr = (uintptr_t)img->address;
 
 	if (maps_find(addr, &e, path, path_size))
 		return;
@@ -199,31 +213,41 @@ static void image_locate(struct image *img, const void *at, char *path, size_t p
 		img->offset = e.offset + (addr - e.start);
 		return;
 	}
+	if (taken) { /* not so for a file: it may have become shorter than its mapping */
+		img->readable = e.start;
+		img->readable_end = e.end;
+	}
 	/* Only the main thread's stack has a name. */
 	img->source = !strncmp(path, "[stack", 6) || (addr > here && addr - here < STACK_REACH) ?
 			      SOURCE_STACK : SOURCE_MEMORY;
 	path[0] = 0;
 }
 
-void image_inspect(struct image *ret, const void *image, char *path, size_t path_size)
+void image_inspect(struct image *ret, const void *image, bool taken, char *path, size_t path_size)
 {
-	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, (uintptr_t)image, 0, 0, 0 };
+	struct image img = { .kind = IMAGE_UNKNOWN, .address = (uintptr_t)image };
 	uint8_t head[IMAGE_HEAD_BYTES];
-	size_t n = image_peek(head, image, sizeof(head));
+	struct maps_entry heap;
+	size_t n;
 
 	path[0] = 0;
+	if (taken && maps_heap((uintptr_t)image, &heap)) {
+		img.readable = heap.start;
+		img.readable_end = heap.end;
+	}
+	n = look(&img, head, (uintptr_t)image, sizeof(head));
 	img.kind = image_classify(head, n);
 	if (img.kind == IMAGE_FATBIN && n >= 16 && get_le32(head) == FATBIN_WRAPPER_MAGIC) {
 		/* The wrapper is a few bytes anywhere; the code is what it points to. */
 		img.address = get_le64(head + 8);
-		n = image_peek(head, (const void *)(uintptr_t)img.address, sizeof(head));
+		n = look(&img, head, (uintptr_t)img.address, sizeof(head));
 	}
+	if (n)
+		image_locate(&img, taken, path, path_size);
 	if (img.kind == IMAGE_FATBIN && n >= 16 && get_le32(head) == FATBIN_MAGIC)
 		img.bytes = later(0, get_le16(head + 6), get_le64(head + 8));
 	else if (img.kind == IMAGE_CUBIN)
-		img.bytes = elf_bytes(img.address, head, n);
-	if (n)
-		image_locate(&img, (const void *)(uintptr_t)img.address, path, path_size);
+		img.bytes = elf_bytes(&img, head, n);
 	*ret = img;
 }
 
@@ -254,6 +278,26 @@ static bool hash_memory(struct hash64_stream *h, uint64_t at, uint64_t max, bool
 	return true;
 }
 
+/* The same of memory that is known to be readable, in one piece; false: not all of it is. */
+static bool hash_readable(struct image *img, uint64_t max, bool is_text)
+{
+	uint64_t left = is_readable(img, img->address, 1) ? img->readable_end - img->address : 0;
+	uint64_t bytes = max < left ? max : left;
+	const uint8_t *p = (const uint8_t *)(uintptr_t)img->address;
+	const uint8_t *end = is_text && bytes ? memchr(p, 0, bytes) : NULL;
+
+	if (end)
+		bytes = (uint64_t)(end - p);
+	else if (bytes < max)
+		return false;
+	if (bytes > IMAGE_HASH_MAX)
+		return true;
+	img->hash = hash64(p, bytes);
+	if (is_text)
+		img->bytes = bytes;
+	return true;
+}
+
 void image_hash(struct image *img, uint64_t given)
 {
 	bool is_text = img->kind == IMAGE_PTX;
@@ -266,6 +310,8 @@ void image_hash(struct image *img, uint64_t given)
 	if (is_text) /* one byte more, to see the NUL of the longest */
 		max = given && given <= IMAGE_HASH_MAX ? given : IMAGE_HASH_MAX + 1;
 	else if (!max || max > IMAGE_HASH_MAX)
+		return;
+	if (hash_readable(img, max, is_text))
 		return;
 	hash64_init(&h);
 	if (!hash_memory(&h, img->address, max, is_text, &bytes) || bytes > IMAGE_HASH_MAX)
@@ -294,7 +340,7 @@ static uint64_t hash_file(int fd, uint64_t bytes)
 
 void image_inspect_file(struct image *ret, const char *path)
 {
-	struct image img = { IMAGE_UNKNOWN, SOURCE_PATH, 0, 0, 0, 0 };
+	struct image img = { .kind = IMAGE_UNKNOWN, .source = SOURCE_PATH };
 	uint8_t head[IMAGE_HEAD_BYTES];
 	int saved_errno = errno;
 	struct stat st;

@@ -1,8 +1,9 @@
 /*
  * image: what an application handed to the driver, and where it lived.
  *
- * Nothing here trusts the bytes: heads are read through the kernel (no fault on a
- * bad pointer), every offset inside a cubin is checked against its size.
+ * Nothing here trusts the bytes: every offset inside a cubin is checked against its size. Memory is read
+ * through the kernel (no fault on a bad pointer), except where it is known to be readable: around
+ * an image that the driver has just taken, in a mapping of no file.
  * Allocates nothing; any thread.
  */
 #ifndef JITNESS_CUPTI_IMAGE_H
@@ -25,6 +26,7 @@ struct image {
 	uint64_t offset;  /* SOURCE_MAPPED: in the file */
 	uint64_t bytes;   /* 0: unknown; of PTX only image_hash() knows */
 	uint64_t hash;    /* XXH64; 0: not taken */
+	uintptr_t readable, readable_end; /* memory that needs no kernel to be read; empty: none */
 };
 
 /* Copies up to n bytes from src, stopping where memory is not readable; returns the count. */
@@ -37,16 +39,17 @@ size_t image_peek_string(char *dst, const char *src, size_t n);
 enum image_kind image_classify(const uint8_t *head, size_t n);
 
 /*
- * Describes the image at this address. path gets the mapped file (SOURCE_MAPPED),
+ * Describes the image at this address. taken: the call that it was given to succeeded and has not
+ * returned, so that its memory is there. path gets the mapped file (SOURCE_MAPPED),
  * NUL-terminated and cut at path_size, else "". NULL image: all unknown.
  */
-void image_inspect(struct image *ret, const void *image, char *path, size_t path_size);
+void image_inspect(struct image *ret, const void *image, bool taken, char *path, size_t path_size);
 
 /*
  * Fills hash of what image_inspect() found, and bytes of PTX, whose NUL does not count.
  * given: the size that the call was told, 0 for none; it bounds PTX and is the size of what
  * does not know its own. No hash for a fatbin, beyond IMAGE_HASH_MAX, and of memory that
- * ends too early. Reads through the kernel, 4 KiB at a time.
+ * ends too early. What is not known to be readable is read through the kernel, 4 KiB at a time.
  */
 void image_hash(struct image *img, uint64_t given);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -181,12 +182,58 @@ static bool anonymous(uintptr_t addr)
 	return n == sizeof(entry) && entry >> 63 && !(entry >> 61 & 1);
 }
 
+/* Where the kernel began the heap: 0 when it does not say. Field 47 of "pid (name) S ppid ...". */
+static uintptr_t heap_begin(void)
+{
+	char text[1024];
+	uintptr_t at = 0;
+	const char *p;
+	ssize_t n;
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 47; field++)
+		p = strchr(p + 1, ' ');
+	for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9'; p++)
+		at = at * 10 + (uintptr_t)(*p - '0');
+	return at;
+}
+
+bool maps_heap(uintptr_t addr, struct maps_entry *ret)
+{
+	static _Atomic uintptr_t begin = 1; /* 1: not asked yet */
+	uintptr_t start = atomic_load_explicit(&begin, memory_order_relaxed), end;
+	int saved_errno = errno;
+
+	if (start == 1) {
+		start = heap_begin();
+		atomic_store_explicit(&begin, start, memory_order_relaxed);
+	}
+	end = (uintptr_t)sbrk(0); /* libc's own copy */
+	errno = saved_errno;
+	if (!start || end == UINTPTR_MAX || addr < start || addr >= end)
+		return false;
+	*ret = (struct maps_entry){ start, end, 0 };
+	return true;
+}
+
 int maps_find(uintptr_t addr, struct maps_entry *ret, char *path, size_t path_size)
 {
 	static _Atomic bool older; /* the first failure says that the kernel is */
 	struct find_arg f = { addr, ret, path, path_size, false };
 	int saved_errno = errno, rc = -1;
 
+	if (maps_heap(addr, ret)) {
+		snprintf(path, path_size, "[heap]");
+		return 0;
+	}
 	path[0] = 0;
 	if (!atomic_load_explicit(&older, memory_order_relaxed)) {
 		rc = query(addr, ret, path, path_size);

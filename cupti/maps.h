@@ -18,11 +18,18 @@ struct maps_entry {
 /*
  * The mapping that holds addr. path: its file, "[heap]", "[stack]", or "" for
  * anonymous memory; NUL-terminated, cut at path_size. 0, or -1 when there is none
- * or the map cannot be read. Any thread. A few microseconds; milliseconds for files
- * on Linux before 6.11, where the text has to be read. There, heap and stack have
- * no name and only the page's own bounds.
+ * or the map cannot be read. Any thread. Nothing for the heap, else a few microseconds; milliseconds
+ * for files on Linux before 6.11, where the text has to be read. There, a stack has
+ * no name and all but the heap only the page's own bounds.
  */
 int maps_find(uintptr_t addr, struct maps_entry *ret, char *path, size_t path_size);
+
+/*
+ * True when addr lies in the heap that grows by brk(), where malloc() puts what is not large: one
+ * piece of readable memory of no file, for as long as what lies there is in use. No system call but
+ * the first time. Any thread.
+ */
+bool maps_heap(uintptr_t addr, struct maps_entry *ret);
 
 /* path is "" for anonymous memory; valid during the call. false ends the walk. */
 typedef bool (*maps_fn)(void *arg, const struct maps_entry *e, const char *path);

@@ -3,138 +3,33 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "cupti/api.h"
 #include "cupti/emit.h"
 #include "cupti/image.h"
+#include "cupti/kernel_names.h"
+#include "cupti/resources.h"
 #include "trace/hash.h"
 #include "trace/redact.h"
 
 #define PATH_BYTES  4096
-#define NAMES_SMALL 1024 /* one Triton kernel; more kernels get a mapping of their own */
-#define SEEN_SLOTS  16384u
-#define SEEN_PROBES 64u
 #define WAITING_MAX 4
 
-/* Hashes of images whose kernel list is in the trace; 0: free. Never shrinks. */
-static _Atomic uint64_t *seen;
-static _Atomic uint64_t modules;
+static _Atomic uint64_t modules, unloads;
 static bool redact;
 
-/* A MODULE record that waits for its call to end. Kept small: it is thread-local. */
-struct waiting {
-	uint64_t time_ns;
-	uint64_t bytes;
-	uint64_t hash;
-	uint32_t context;
-	uint32_t module;
-	uint32_t kernels;
-	uint32_t corr;
-	uint16_t api;
-	uint8_t image;
-};
-static __thread struct waiting waiting_tls[WAITING_MAX];
+/* MODULE records that wait for their call to end. */
+static __thread struct module_row waiting_tls[WAITING_MAX];
 static __thread uint8_t waiting_count_tls;
 
 int modules_start(bool redact_paths)
 {
-	void *p = mmap(NULL, SEEN_SLOTS * sizeof(*seen), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
 	redact = redact_paths;
 	atomic_store(&modules, 0);
-	seen = p == MAP_FAILED ? NULL : p; /* a forked child's trace needs its own lists */
-	return seen ? 0 : -1;
+	return kernel_names_start();
 }
 
-static bool seen_before(uint64_t hash)
-{
-	uint64_t v;
-
-	for (uint32_t i = 0; seen && i < SEEN_PROBES; i++) {
-		v = atomic_load_explicit(&seen[(hash + i) % SEEN_SLOTS], memory_order_relaxed);
-		if (v == hash)
-			return true;
-		if (!v)
-			break;
-	}
-	return false;
-}
-
-/* After the list is in the journal: until then another thread had better write it too. */
-static void seen_add(uint64_t hash)
-{
-	uint64_t v;
-
-	for (uint32_t i = 0; seen && i < SEEN_PROBES; i++) {
-		v = 0;
-		if (atomic_compare_exchange_strong(&seen[(hash + i) % SEEN_SLOTS], &v, hash) ||
-		    v == hash)
-			return;
-	}
-}
-
-/* MODULE_KERNELS: names with a NUL after each, split over as many records as it takes. */
-struct kernel_list {
-	char *names;
-	size_t size, used;
-	uint64_t hash, first, next;
-	bool complete;
-};
-
-static void list_flush(struct kernel_list *l)
-{
-	uint64_t f[MODULE_KERNELS_N] = {
-		[MODULE_KERNELS_HASH] = l->hash,
-		[MODULE_KERNELS_FIRST] = l->first,
-	};
-
-	if (l->used && !emit(EVENT_MODULE_KERNELS, f, MODULE_KERNELS_N, l->names, l->used))
-		l->complete = false;
-	l->first = l->next;
-	l->used = 0;
-}
-
-static bool list_add(void *arg, const char *name, size_t len)
-{
-	struct kernel_list *l = arg;
-
-	if (len > l->size - 1)
-		len = l->size - 1;
-	if (l->used + len + 1 > l->size)
-		list_flush(l);
-	memcpy(l->names + l->used, name, len);
-	l->names[l->used + len] = 0;
-	l->used += len + 1;
-	l->next++;
-	return true;
-}
-
-static void kernels_tell(const void *image, size_t size, uint64_t hash, uint32_t kernels)
-{
-	char small[NAMES_SMALL];
-	struct kernel_list l = { .names = small, .size = sizeof(small), .hash = hash,
-				 .complete = true };
-	void *p = MAP_FAILED;
-
-	if (kernels > 1) {
-		p = mmap(NULL, EVENT_BLOB_MAX, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (p != MAP_FAILED) {
-			l.names = p;
-			l.size = EVENT_BLOB_MAX;
-		}
-	}
-	image_kernels(image, size, list_add, &l);
-	list_flush(&l);
-	if (l.complete)
-		seen_add(hash);
-	if (p != MAP_FAILED)
-		munmap(p, EVENT_BLOB_MAX);
-}
-
-static void module_emit(const struct waiting *w, uint64_t library, struct stack_ids stack)
+void modules_tell(const struct module_row *w, uint64_t library, struct stack_ids stack)
 {
 	uint64_t f[MODULE_N];
 
@@ -175,7 +70,7 @@ static struct stack_ids stack_of_frame(const struct call_frame *frame)
 void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *frame)
 {
 	const CUpti_ModuleResourceData *m = data->resourceDescriptor;
-	struct waiting w = { .time_ns = emit_now(), .context = context_id(data->context) };
+	struct module_row w = { .time_ns = emit_now(), .context = context_id(data->context) };
 	int saved_errno = errno;
 
 	if (!m)
@@ -189,8 +84,7 @@ void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *fra
 						  m->cubinSize < IMAGE_HEAD_BYTES ?
 							  m->cubinSize : IMAGE_HEAD_BYTES);
 		w.kernels = image_kernels(m->pCubin, m->cubinSize, NULL, NULL);
-		if (w.kernels && !seen_before(w.hash))
-			kernels_tell(m->pCubin, m->cubinSize, w.hash, w.kernels);
+		kernel_names_of_image(m->pCubin, m->cubinSize, w.hash, w.kernels);
 	}
 	if (frame) {
 		w.api = frame->api;
@@ -199,21 +93,27 @@ void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *fra
 	if (frame && waiting_count_tls < WAITING_MAX)
 		waiting_tls[waiting_count_tls++] = w;
 	else
-		module_emit(&w, 0, frame ? stack_of_frame(frame) : no_stack);
+		modules_tell(&w, 0, frame ? stack_of_frame(frame) : no_stack);
 	errno = saved_errno;
+}
+
+void modules_unloaded(uint32_t module, uint32_t context, uint64_t time_ns)
+{
+	uint64_t f[UNLOAD_N];
+
+	atomic_fetch_add_explicit(&unloads, 1, memory_order_relaxed);
+	f[UNLOAD_TIME] = time_ns;
+	f[UNLOAD_CONTEXT] = context;
+	f[UNLOAD_MODULE] = module;
+	emit(EVENT_UNLOAD, f, UNLOAD_N, NULL, 0);
 }
 
 void modules_unloading(const CUpti_ResourceData *data)
 {
 	const CUpti_ModuleResourceData *m = data->resourceDescriptor;
-	uint64_t f[UNLOAD_N];
 
-	if (!m)
-		return;
-	f[UNLOAD_TIME] = emit_now();
-	f[UNLOAD_CONTEXT] = context_id(data->context);
-	f[UNLOAD_MODULE] = m->moduleId;
-	emit(EVENT_UNLOAD, f, UNLOAD_N, NULL, 0);
+	if (m)
+		modules_unloaded(m->moduleId, context_id(data->context), emit_now());
 }
 
 /*
@@ -354,7 +254,7 @@ void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_Ca
 	if (data->functionParams)
 		library = library_of_call(frame->cbid, data);
 	for (uint8_t i = 0; i < waiting_count_tls; i++) {
-		struct waiting *w = &waiting_tls[i];
+		struct module_row *w = &waiting_tls[i];
 
 		/* Those of an outer call go on waiting. */
 		if (w->corr != data->correlationId) {
@@ -364,7 +264,7 @@ void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_Ca
 		if (first)
 			stack = stack_at_exit(frame, outer);
 		first = false;
-		module_emit(w, library, stack);
+		modules_tell(w, library, stack);
 	}
 	waiting_count_tls = kept;
 }
@@ -372,8 +272,13 @@ void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_Ca
 void modules_abandon(void)
 {
 	for (uint8_t i = 0; i < waiting_count_tls; i++)
-		module_emit(&waiting_tls[i], 0, no_stack);
+		modules_tell(&waiting_tls[i], 0, no_stack);
 	waiting_count_tls = 0;
+}
+
+uint64_t modules_unloads(void)
+{
+	return atomic_load_explicit(&unloads, memory_order_relaxed);
 }
 
 uint64_t modules_total(void)
@@ -468,7 +373,7 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 		       uint64_t end_ns)
 {
 	struct load l = { .kind = IMAGE_UNKNOWN };
-	struct image img = { IMAGE_UNKNOWN, SOURCE_UNKNOWN, 0, 0, 0, 0 };
+	struct image img = { .kind = IMAGE_UNKNOWN };
 	char path[PATH_BYTES], shareable[PATH_BYTES];
 	const char *blob = path;
 	size_t blob_len;
@@ -480,7 +385,7 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 	if (l.path && image_peek_string(path, l.path, sizeof(path)))
 		image_inspect_file(&img, path);
 	else if (l.image)
-		image_inspect(&img, l.image, path, sizeof(path));
+		image_inspect(&img, l.image, succeeded(data), path, sizeof(path));
 	if (img.kind == IMAGE_UNKNOWN || (img.kind == IMAGE_OTHER && l.kind != IMAGE_UNKNOWN))
 		img.kind = l.kind;
 	if (l.image)
@@ -507,4 +412,6 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 	f[LOAD_NATIVE] = frame->stack.native;
 	f[LOAD_PYTHON] = frame->stack.python;
 	emit(EVENT_LOAD, f, LOAD_N, blob, blob_len);
+	if (succeeded(data))
+		resources_loaded(frame, l.handle, &img, end_ns);
 }

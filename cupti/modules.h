@@ -22,7 +22,26 @@ int modules_start(bool redact);
 void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *frame);
 void modules_unloading(const CUpti_ResourceData *data);
 
-/* EXIT of a CALL_LOAD: emits LOAD. */
+/* What a MODULE record says. Kept small: some wait, thread-locally. */
+struct module_row {
+	uint64_t time_ns;
+	uint64_t bytes;
+	uint64_t hash;
+	uint32_t context;
+	uint32_t module;
+	uint32_t kernels;
+	uint32_t corr;
+	uint16_t api;
+	uint8_t image; /* enum image_kind */
+};
+
+/* Emits MODULE; library: the handle of the LOAD it came from, or 0. */
+void modules_tell(const struct module_row *row, uint64_t library, struct stack_ids stack);
+
+/* Emits UNLOAD. */
+void modules_unloaded(uint32_t module, uint32_t context, uint64_t time_ns);
+
+/* EXIT of a CALL_LOAD: emits LOAD, and without CUPTI what it loaded (resources.h). */
 void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 		       uint64_t end_ns);
 
@@ -36,7 +55,8 @@ void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_Ca
 /* The calls that MODULE records wait for will not return here (longjmp): emits them as they are. */
 void modules_abandon(void);
 
-/* MODULE records emitted so far. Any thread. */
+/* MODULE records emitted so far; modules that went. Any thread. */
 uint64_t modules_total(void);
+uint64_t modules_unloads(void);
 
 #endif

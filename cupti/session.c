@@ -14,10 +14,12 @@
 #include "cupti/callbacks.h"
 #include "cupti/captures.h"
 #include "cupti/emit.h"
+#include "cupti/entry_points.h"
 #include "cupti/find.h"
 #include "cupti/graphs.h"
 #include "cupti/layout.h"
 #include "cupti/modules.h"
+#include "cupti/resources.h"
 #include "cupti/records.h"
 #include "trace/redact.h"
 
@@ -365,6 +367,27 @@ static void kinds_enable(struct outcome *o)
 	}
 }
 
+/* Before anything calls us. */
+static void tables_start(void)
+{
+	calls_start(config.stack);
+	captures_start();
+	(void)modules_start(config.redact);
+	(void)graphs_start();
+}
+
+/* No CUPTI: nothing to flush, no pool, and nobody else is kept from it. */
+static void entry_points_session(struct outcome *o)
+{
+	outcome_lower(o, GPU_RECORDS_NONE, "level", 0,
+		      "level churn watches the driver's entry points and leaves CUPTI alone");
+	info_text("modules_by", "entry points");
+	(void)driver_version();
+	tables_start();
+	(void)resources_start();
+	entry_points_start();
+}
+
 static void session_start(struct outcome *o)
 {
 	CUpti_SubscriberHandle subscriber = NULL;
@@ -376,15 +399,17 @@ static void session_start(struct outcome *o)
 		return;
 	}
 	(void)driver_api_bind(&driver_api);
+	if (config.entry_points) {
+		entry_points_session(o);
+		return;
+	}
+	resources_off();
+	info_text("modules_by", "cupti");
 	if (!library_open(o))
 		return;
 	version = library_version();
 	layout_probe(&layout, cupti_api.ActivityGetNextRecord);
-	/* Tables first: callbacks may come as soon as they are enabled. */
-	calls_start(config.stack);
-	captures_start();
-	(void)modules_start(config.redact);
-	(void)graphs_start();
+	tables_start();
 	if (!subscribe(o, &subscriber))
 		return;
 	/* Before anything records a thread id; without it they are pthread_self(), cut to 32 bits. */
@@ -412,8 +437,11 @@ enum gpu_records cupti_start(const struct cupti_config *c, struct cupti_fail *re
 	info_text("gpu_records", name[o.records]);
 	if (o.records != GPU_RECORDS_FULL) {
 		*ret = o.fail;
-		snprintf(reason, sizeof(reason), "%s (%d): %s", o.fail.call, o.fail.code,
-			 o.fail.detail);
+		if (config.entry_points)
+			snprintf(reason, sizeof(reason), "%s", o.fail.detail);
+		else
+			snprintf(reason, sizeof(reason), "%s (%d): %s", o.fail.call, o.fail.code,
+				 o.fail.detail);
 		info_text("gpu_records_reason", reason);
 	}
 	errno = saved_errno;

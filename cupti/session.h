@@ -1,5 +1,5 @@
 /*
- * session: CUPTI as the rest of the tracer sees it. Only this room includes
+ * session: CUPTI, or what stands for it, as the rest of the tracer sees it. Only this room includes
  * <cupti.h> and <cuda.h>; callers need no NVIDIA header.
  *
  * Threads: start on the thread that runs cuInit (inside InitializeInjection);
@@ -28,6 +28,7 @@ struct cupti_config {
 	bool redact;            /* paths outside installed libraries are left out */
 	void (*wake)(void);     /* called when a buffer was delivered; must not block */
 	void (*stack)(struct stack_ids *ret); /* the caller's stack; NULL: none are taken */
+	bool entry_points;      /* calls are seen there (entry_points.h): CUPTI is left alone */
 };
 
 /* What could not be done. Static or embedded strings only. */
@@ -43,7 +44,8 @@ enum gpu_records { GPU_RECORDS_NONE, GPU_RECORDS_PARTIAL, GPU_RECORDS_FULL };
  * Finds and opens libcupti, checks record layouts, subscribes, registers buffers,
  * enables what the level needs. INFO and NOTE records say what was found, which
  * library, which version, and who holds the subscription when it is taken.
- * Returns what will be recorded; on NONE or PARTIAL *ret says why.
+ * Returns what will be recorded; on NONE or PARTIAL *ret says why. With entry_points nothing of
+ * this is done, and NONE is as it should be.
  */
 enum gpu_records cupti_start(const struct cupti_config *config, struct cupti_fail *ret);
 

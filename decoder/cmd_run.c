@@ -183,7 +183,7 @@ static char *children_text(const struct output_dir *dir)
 /* The one line at the end. named: the user chose the directory. */
 static void summary(const struct output_dir *dir, const char *shown, bool named)
 {
-	SCOPED_FREE char *without = NULL, *cut = NULL, *children = NULL;
+	SCOPED_FREE char *without = NULL, *cut = NULL, *children = NULL, *jit = NULL;
 	struct totals t;
 
 	totals_read(&t, dir->fd);
@@ -202,14 +202,17 @@ static void summary(const struct output_dir *dir, const char *shown, bool named)
 				     t.reason && *t.reason ? ")" : "");
 	if (t.cut_off)
 		cut = mem_printf(", %zu still running or cut off", t.cut_off);
+	/* What was not looked for is not 0. */
+	jit = t.without_jit ? mem_text("", 0) :
+			      mem_printf(", %" PRIu64 " JIT compile%s", t.jit_compiles,
+					 plural(t.jit_compiles));
 	children = children_text(dir);
 	say(NULL,
 	    "%zu process%s%s%s, %" PRIu64 " kernel%s, %" PRIu64 " graph launch%s, %" PRIu64
-	    " module%s, %" PRIu64 " JIT compile%s%s, %" PRIu64 " record%s lost; %s",
+	    " module%s%s%s, %" PRIu64 " record%s lost; %s",
 	    t.processes, t.processes == 1 ? "" : "es", without ? without : "", cut ? cut : "",
 	    t.kernels, plural(t.kernels), t.graph_launches, t.graph_launches == 1 ? "" : "es",
-	    t.modules, plural(t.modules), t.jit_compiles, plural(t.jit_compiles),
-	    children ? children : "", t.lost, plural(t.lost), shown);
+	    t.modules, plural(t.modules), jit, children ? children : "", t.lost, plural(t.lost), shown);
 	totals_release(&t);
 }
 

@@ -139,7 +139,7 @@ int dump_ops(const char *path)
 
 		d->p = session.list[i];
 		d->zero = d->p->loaded ? d->p->loaded : d->p->first;
-		one = session_ops(&session, "dump", i, put, d, &status);
+		one = session_ops(&session, "dump", i, 1, put, d, &status);
 		put_status(d, &status);
 		code = one ? one : code;
 	}

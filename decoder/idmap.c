@@ -11,12 +11,6 @@ static struct idmap_slot *find(const struct idmap *m, uint64_t id)
 	return &m->slots[i];
 }
 
-uint32_t idmap_get(const struct idmap *m, uint64_t id)
-{
-	/* An empty slot holds 0, which wraps to IDMAP_NONE. */
-	return m->cap ? find(m, id)->index - 1 : IDMAP_NONE;
-}
-
 static void grow(struct idmap *m)
 {
 	struct idmap old = *m;

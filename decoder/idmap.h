@@ -16,8 +16,6 @@ struct idmap {
 	size_t n;
 };
 
-/* IDMAP_NONE when id is not there. */
-uint32_t idmap_get(const struct idmap *m, uint64_t id);
 /* Sets or replaces. index < IDMAP_NONE. */
 void idmap_put(struct idmap *m, uint64_t id, uint32_t index);
 void idmap_release(struct idmap *m);
@@ -27,6 +25,20 @@ static inline uint64_t idmap_hash(uint64_t id)
 {
 	id *= 0x9e3779b97f4a7c15u;
 	return id ^ id >> 29;
+}
+
+/* IDMAP_NONE when id is not there. */
+static inline uint32_t idmap_get(const struct idmap *m, uint64_t id)
+{
+	size_t i;
+
+	if (!m->cap)
+		return IDMAP_NONE;
+	i = idmap_hash(id) & (m->cap - 1);
+	while (m->slots[i].index && m->slots[i].id != id)
+		i = (i + 1) & (m->cap - 1);
+	/* An empty slot holds 0, which wraps to IDMAP_NONE. */
+	return m->slots[i].index - 1;
 }
 
 #endif

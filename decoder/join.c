@@ -2,22 +2,7 @@
 
 #include "decoder/mem.h"
 
-/*
- * An entry for each id, at its low bits: ids rise with every call, so both sides walk through the
- * table as through a ring, side by side, and the processor fetches ahead; a hash of the same size
- * made every row a cache miss, half of the time of a report. 2M entries of 16 bytes: a PyTorch
- * program uses ten ids a launch, so at 20,000 launches/s there are ten seconds between the two sides.
- */
-#define JOIN_IDS (1u << 21)
-
 enum join_state { JOIN_EMPTY, JOIN_LAUNCH, JOIN_WORK, JOIN_PAIRED };
-
-struct join_entry {
-	uint64_t start; /* the launch's, or the earliest of the work's */
-	uint32_t corr;
-	uint32_t works : 30; /* JOIN_WORK: records that wait for the launch */
-	uint32_t state : 2;  /* enum join_state */
-};
 
 static void give_up(struct join *j, const struct join_entry *e)
 {
@@ -42,12 +27,6 @@ static struct join_entry *entry_of(struct join *j, uint64_t corr)
 	give_up(j, e);
 	*e = (struct join_entry){ .corr = (uint32_t)corr };
 	return e;
-}
-
-void join_ahead(const struct join *j, uint64_t corr)
-{
-	if (j->table)
-		__builtin_prefetch(&j->table[corr & (JOIN_IDS - 1)], 1);
 }
 
 static void pair(struct join *j, uint64_t host_start, uint64_t gpu_start, uint64_t works)

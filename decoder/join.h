@@ -11,10 +11,23 @@
 
 #include "decoder/histogram.h"
 
-struct join_entry;
+/*
+ * An entry for each id, at its low bits: ids rise with every call, so both sides walk through the
+ * table as through a ring, side by side, and the processor fetches ahead; a hash of the same size
+ * made every row a cache miss, half of the time of a report. 2M entries of 16 bytes: a PyTorch
+ * program uses ten ids a launch, so at 20,000 launches/s there are ten seconds between the two sides.
+ */
+#define JOIN_IDS (1u << 21)
+
+struct join_entry {
+	uint64_t start; /* the launch's, or the earliest of the work's */
+	uint32_t corr;
+	uint32_t works : 30; /* JOIN_WORK: records that wait for the launch */
+	uint32_t state : 2;  /* enum join_state */
+};
 
 struct join {
-	struct join_entry *table; /* NULL until the first use */
+	struct join_entry *table; /* JOIN_IDS; NULL until the first use */
 	uint64_t launches;         /* distinct launches that succeeded */
 	uint64_t launches_matched;
 	uint64_t work_matched;     /* kernels and graph runs with a launch */
@@ -29,7 +42,11 @@ struct join {
 void join_launch(struct join *j, uint64_t corr, uint64_t host_start);
 void join_work(struct join *j, uint64_t corr, uint64_t gpu_start);
 /* Optional: this id comes some ten rows later; its entry is fetched meanwhile. */
-void join_ahead(const struct join *j, uint64_t corr);
+static inline void join_ahead(const struct join *j, uint64_t corr)
+{
+	if (j->table)
+		__builtin_prefetch(&j->table[corr & (JOIN_IDS - 1)], 1);
+}
 /* Counts what is left alone. */
 void join_end(struct join *j);
 void join_release(struct join *j);

@@ -167,6 +167,21 @@ static struct verdict by_absence(const struct evidence *e, const struct process 
 	return (struct verdict){ MODULE_CACHED, "no compiler ran for it in this session" };
 }
 
+/*
+ * The driver had to compile it, or found it in its cache, and nobody saw which: what is known
+ * is who made its text.
+ */
+static struct verdict by_text(const struct evidence *e, const struct process *p,
+			      const struct module_load *l)
+{
+	const struct module text = { .hash = l->hash, .time = l->end };
+	const struct verdict v = by_compiler(e, p, &text);
+
+	if (v.how == MODULE_COMPILED)
+		return (struct verdict){ MODULE_COMPILED, "a compiler library made its PTX" };
+	return (struct verdict){ MODULE_UNKNOWN, "the driver's JIT was not recorded" };
+}
+
 static struct verdict decide(const struct evidence *e, const struct process *p, size_t i)
 {
 	const struct module *m = &p->modules.modules[i];
@@ -177,8 +192,12 @@ static struct verdict decide(const struct evidence *e, const struct process *p, 
 
 	if (!v.why)
 		v = by_driver(m, l);
+	if (!v.why && l && l->image == IMAGE_PTX && !module_jit_seen(p))
+		v = by_text(e, p, l);
 	if (!v.why)
 		v = by_shipping(e, p, l, made);
+	if (!v.why && l && l->image == IMAGE_FATBIN && !module_jit_seen(p))
+		v = by_text(e, p, l);
 	if (!v.why && made == ORIGIN_MADE_RUNTIME)
 		v = by_absence(e, p, m, origin);
 	if (v.why)

@@ -97,16 +97,19 @@ static void fold_modules(struct module_table *t, const struct section *s)
 	}
 }
 
-static struct module_names *image_get(struct module_table *t, uint64_t hash)
+/* hash 0: the final image was not seen, and the list is of this module. */
+static struct module_names *image_get(struct module_table *t, uint64_t hash, uint64_t module)
 {
-	uint32_t i = idmap_get(&t->image_by_hash, hash);
+	struct idmap *map = hash ? &t->image_by_hash : &t->image_by_module;
+	uint64_t key = hash ? hash : module;
+	uint32_t i = idmap_get(map, key);
 
 	if (i != IDMAP_NONE)
 		return &t->images[i];
 	if (!room(t, t->n_images))
 		return NULL;
 	MEM_MORE(t->images, t->n_images, t->images_cap);
-	idmap_put(&t->image_by_hash, hash, (uint32_t)t->n_images);
+	idmap_put(map, key, (uint32_t)t->n_images);
 	t->images[t->n_images] = (struct module_names){ .hash = hash };
 	return &t->images[t->n_images++];
 }
@@ -115,7 +118,8 @@ static struct module_names *image_get(struct module_table *t, uint64_t hash)
 static void fold_names(struct module_table *t, const struct section *s, struct names *names)
 {
 	for (uint32_t i = 0; s->blob_at && i < s->rows; i++) {
-		struct module_names *image = image_get(t, s->col[MODULE_KERNELS_HASH][i]);
+		struct module_names *image = image_get(t, s->col[MODULE_KERNELS_HASH][i],
+						       s->col[MODULE_KERNELS_MODULE][i]);
 		const uint8_t *p = s->blob + s->blob_at[i], *end = s->blob + s->blob_at[i + 1];
 
 		/* The same image again (another context) lists the same names. */
@@ -403,7 +407,8 @@ void module_table_join(struct module_table *t)
 
 const struct module_names *module_kernels(const struct module_table *t, const struct module *m)
 {
-	uint32_t i = idmap_get(&t->image_by_hash, m->hash);
+	uint32_t i = m->hash ? idmap_get(&t->image_by_hash, m->hash) :
+			       idmap_get(&t->image_by_module, m->module);
 
 	return i == IDMAP_NONE ? NULL : &t->images[i];
 }
@@ -420,6 +425,7 @@ void module_table_release(struct module_table *t)
 	idmap_release(&t->load_by_handle);
 	idmap_release(&t->module_by_corr);
 	idmap_release(&t->image_by_hash);
+	idmap_release(&t->image_by_module);
 	idmap_release(&t->live);
 	*t = (struct module_table){ 0 };
 }

@@ -67,7 +67,7 @@ struct jit_record {
 };
 
 struct module_names { /* kernels of a final image, by its hash */
-	uint64_t hash;
+	uint64_t hash; /* 0: the image was not seen, they are of one module */
 	uint32_t *kernels; /* session's names */
 	size_t n, cap;
 };
@@ -83,7 +83,7 @@ struct module_table {
 	uint64_t unloads;
 	struct jit_work jit;  /* all, also what no load could be found for */
 	uint64_t jit_alone;   /* JIT records that belong to no load and no module */
-	struct idmap load_by_corr, load_by_handle, module_by_corr, image_by_hash, live;
+	struct idmap load_by_corr, load_by_handle, module_by_corr, image_by_hash, image_by_module, live;
 };
 
 /* One LOAD, MODULE, MODULE_KERNELS, UNLOAD or JIT section. */

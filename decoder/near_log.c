@@ -77,6 +77,15 @@ static size_t windows_before(const struct near_log *l, uint64_t time)
 	return SORTED_UPTO(l->events, l->n_events, start, time);
 }
 
+/* The same, where as many began by the row before. */
+static size_t windows_after(const struct near_log *l, size_t at, uint64_t time)
+{
+	const bool same = (!at || l->events[at - 1].start <= time) &&
+			  (at == l->n_events || time < l->events[at].start);
+
+	return same ? at : windows_before(l, time);
+}
+
 /*
  * Drops what lies far from every event. The newer half stays: its events may not have been read
  * yet. A row between windows stays when its neighbour belongs to another gap: it is the last
@@ -90,7 +99,7 @@ static void thin(const struct near_log *l, struct near_list *list)
 	size_t at = end > kept ? windows_before(l, list->list[kept].start) : 0;
 
 	for (size_t i = list->settled; i < end; i++) {
-		size_t next = windows_before(l, list->list[i + 1].start);
+		size_t next = windows_after(l, at, list->list[i + 1].start);
 		bool inside = at && list->list[i].start <= l->events[at - 1].end;
 
 		if (inside || at != before || at != next)

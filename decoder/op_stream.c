@@ -14,10 +14,16 @@
  */
 #define STREAMS  1024u
 #define CONTEXTS 64u
+#define AHEAD    8u /* rows: about as long as memory takes */
 
 struct op_stream {
 	const struct process *p;
 	struct op_window window;
+	uint64_t stride;
+	struct sampled {
+		uint64_t launches; /* so far */
+		bool gap;          /* some were left out since the last one that was taken */
+	} *sampled;                /* as p->launch_counts.list; NULL: nothing is left out */
 	struct op_captures captures;
 	struct op_owner {
 		uint32_t context, stream, tid; /* tid 0: free */
@@ -73,6 +79,7 @@ static bool launch_op(struct op_stream *st, const struct op_entry *e, struct op 
 	op->host_start = e->host_start;
 	op->host_end = e->host_end;
 	op->tid = e->tid;
+	op->after_gap = e->flags & OP_AFTER_GAP;
 	if (!(e->flags & OP_HAS_GPU)) {
 		op->symbol = OP_SYMBOL_NONE;
 		op->captured = op_captures_cover(&st->captures, e->tid, e->host_start);
@@ -100,7 +107,7 @@ static bool give(void *arg, const struct op_entry *e)
 {
 	struct op_stream *st = arg;
 	struct op op = {
-		.corr = e->corr - OP_ID_BASE,
+		.corr = op_entry_id(e) - OP_ID_BASE,
 		.gpu_start = e->gpu_start,
 		.gpu_end = e->gpu_end,
 		.kind = e->kind,
@@ -142,11 +149,14 @@ static uint64_t id_of(struct op_stream *st, uint64_t corr)
 	return 0;
 }
 
+/* Of a launch, or of what ran for one: of a sample only what its launch is in. */
 static struct op_entry *join(struct op_stream *st, uint64_t corr)
 {
 	uint64_t id = id_of(st, corr);
 
-	return id ? op_window_join(&st->window, id) : NULL;
+	if (!id)
+		return NULL;
+	return st->sampled ? op_window_find(&st->window, id) : op_window_join(&st->window, id);
 }
 
 static struct op_entry *add(struct op_stream *st, uint64_t corr, enum op_kind kind)
@@ -171,26 +181,62 @@ static void widen(struct op_entry *e, uint64_t start, uint64_t end)
 		e->gpu_end = end;
 }
 
-static void fold_launches(struct op_stream *st, const struct section *s)
+/* Rows [from, to). *gap: launches of the thread before them were left out; false once it is said. */
+static void take_launches(struct op_stream *st, const struct section *s, uint32_t from, uint32_t to,
+			  bool *gap)
 {
 	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
 	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->col[LAUNCH_API];
 	const uint64_t *result = s->col[LAUNCH_RESULT];
+	const uint32_t tid = s->tid;
 
-	for (uint32_t i = 0; i < s->rows; i++) {
-		struct op_entry *e;
+	for (uint32_t i = from; i < to; i++) {
+		uint64_t id = result[i] ? 0 : id_of(st, corr[i]);
+		struct op_entry *e = id ? op_window_join(&st->window, id) : NULL;
 
-		if (result[i] || !(e = join(st, corr[i])))
+		if (!e)
 			continue;
 		/* Two calls of one launch share its id: the outer one counts. */
 		if (!(e->flags & OP_HAS_LAUNCH) || start[i] < e->host_start)
 			e->host_start = start[i];
 		if (end[i] > e->host_end)
 			e->host_end = end[i];
-		e->tid = s->tid;
+		e->tid = tid;
 		e->kind = api[i] == API_CU_GRAPH_LAUNCH ? OP_GRAPH : OP_KERNEL;
-		e->flags |= OP_HAS_LAUNCH;
+		e->flags |= OP_HAS_LAUNCH | (*gap ? OP_AFTER_GAP : 0);
+		*gap = false;
 	}
+}
+
+/* Of a sample: those of the windows. */
+static void sample_launches(struct op_stream *st, const struct section *s, struct sampled *t)
+{
+	for (uint32_t i = 0, n; i < s->rows; i += n, t->launches += n) {
+		const uint64_t left = OP_SAMPLE_WINDOW - t->launches % OP_SAMPLE_WINDOW;
+		uint64_t last;
+
+		n = left < s->rows - i ? (uint32_t)left : s->rows - i;
+		if (t->launches / OP_SAMPLE_WINDOW % st->stride == 0) {
+			take_launches(st, s, i, i + n, &t->gap);
+			continue;
+		}
+		/* Ids go on; they start again after 2^32. */
+		last = s->col[LAUNCH_CORR][i + n - 1];
+		if (last && last <= UINT32_MAX)
+			op_window_id(&st->window, (uint32_t)last);
+		t->gap = true;
+	}
+}
+
+static void fold_launches(struct op_stream *st, const struct section *s)
+{
+	uint32_t i = st->sampled ? idmap_get(&st->p->launch_counts.by_tid, s->tid) : IDMAP_NONE;
+	bool gap = false;
+
+	if (i == IDMAP_NONE)
+		take_launches(st, s, 0, s->rows, &gap);
+	else
+		sample_launches(st, s, &st->sampled[i]);
 }
 
 static uint32_t saturate(uint64_t a, uint64_t b, uint64_t c, uint32_t max)
@@ -220,28 +266,35 @@ static void fold_node(struct op_entry *e, const struct section *s, uint32_t i, u
 
 static void fold_kernels(struct op_stream *st, const struct section *s)
 {
-	for (uint32_t i = 0; i < s->rows; i++) {
-		struct op_entry *e = join(st, s->col[KERNEL_CORR][i]);
+	const uint64_t *start = s->col[KERNEL_START], *end = s->col[KERNEL_END];
+	const uint64_t *corr = s->col[KERNEL_CORR], *node = s->col[KERNEL_NODE];
+	const uint64_t *context = s->col[KERNEL_CONTEXT], *stream = s->col[KERNEL_STREAM];
+	const uint64_t *name = s->col[KERNEL_NAME], *grid_x = s->col[KERNEL_GRID_X];
+	const uint64_t *grid_y = s->col[KERNEL_GRID_Y], *grid_z = s->col[KERNEL_GRID_Z];
+	const uint64_t *block_x = s->col[KERNEL_BLOCK_X], *block_y = s->col[KERNEL_BLOCK_Y];
+	const uint64_t *block_z = s->col[KERNEL_BLOCK_Z];
 
+	for (uint32_t i = 0; i < s->rows; i++) {
+		struct op_entry *e;
+
+		op_window_ahead(&st->window, corr[s->rows - i > AHEAD ? i + AHEAD : i]);
+		e = join(st, corr[i]);
 		if (!e)
 			continue;
-		if (s->col[KERNEL_NODE][i]) {
+		if (node[i]) {
 			fold_node(e, s, i, KERNEL_GRAPH, KERNEL_CONTEXT, KERNEL_STREAM);
 			e->grid++;
 			continue;
 		}
 		/* More for one call (several devices at once) lengthen it. */
 		if (!(e->flags & OP_HAS_GPU)) {
-			e->context = (uint32_t)s->col[KERNEL_CONTEXT][i];
-			e->stream = (uint32_t)s->col[KERNEL_STREAM][i];
-			e->symbol = idmap_get(&st->p->strings, s->col[KERNEL_NAME][i]);
-			e->grid = saturate(s->col[KERNEL_GRID_X][i], s->col[KERNEL_GRID_Y][i],
-					   s->col[KERNEL_GRID_Z][i], UINT32_MAX);
-			e->block = (uint16_t)saturate(s->col[KERNEL_BLOCK_X][i],
-						      s->col[KERNEL_BLOCK_Y][i],
-						      s->col[KERNEL_BLOCK_Z][i], UINT16_MAX);
+			e->context = (uint32_t)context[i];
+			e->stream = (uint32_t)stream[i];
+			e->symbol = idmap_get(&st->p->strings, name[i]);
+			e->grid = saturate(grid_x[i], grid_y[i], grid_z[i], UINT32_MAX);
+			e->block = (uint16_t)saturate(block_x[i], block_y[i], block_z[i], UINT16_MAX);
 		}
-		widen(e, s->col[KERNEL_START][i], s->col[KERNEL_END][i]);
+		widen(e, start[i], end[i]);
 	}
 }
 
@@ -265,8 +318,11 @@ static void fold_memcpys(struct op_stream *st, const struct section *s)
 	for (uint32_t i = 0; i < s->rows; i++) {
 		const bool node = s->col[MEMCPY_NODE][i] != 0;
 		uint64_t corr = s->col[MEMCPY_CORR][i];
-		struct op_entry *e = node ? join(st, corr) : add(st, corr, OP_MEMCPY);
+		struct op_entry *e;
 
+		if (!node && st->sampled)
+			continue;
+		e = node ? join(st, corr) : add(st, corr, OP_MEMCPY);
 		if (e && node) {
 			fold_node(e, s, i, MEMCPY_GRAPH, MEMCPY_CONTEXT, MEMCPY_STREAM);
 		} else if (e) {
@@ -342,7 +398,7 @@ static void fold(struct op_stream *st, const struct section *s)
 	}
 }
 
-int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg,
+int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op_fn fn, void *arg,
 		  struct op_stream_status *ret)
 {
 	struct op_stream *st;
@@ -356,6 +412,9 @@ int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg
 	st->p = p;
 	st->fn = fn;
 	st->arg = arg;
+	st->stride = stride;
+	if (stride > 1)
+		st->sampled = mem_zalloc(p->launch_counts.n, sizeof(*st->sampled));
 	op_captures_init(&st->captures, p);
 	op_window_init(&st->window, &p->op_lag, give, st);
 	while (!st->window.stopped && (err = reader_next(r, &s)) == 1)
@@ -365,6 +424,7 @@ int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg
 	ret->late = st->window.late;
 	op_window_release(&st->window);
 	op_captures_release(&st->captures);
+	free(st->sampled);
 	free(st);
 	return err < 0 ? err : 0;
 }

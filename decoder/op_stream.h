@@ -39,6 +39,7 @@ struct op {
 	uint32_t block;    /* OP_KERNEL: threads */
 	uint64_t bytes;    /* OP_MEMCPY, OP_MEMSET */
 	bool captured;     /* recorded into a graph: no GPU work of its own */
+	bool after_gap;    /* launches of its thread before it are not in the sample */
 };
 
 /* Called in the order of corr. false ends the stream. */
@@ -53,11 +54,15 @@ struct op_stream_status {
 	uint64_t unplaced;  /* rows without a correlation id that can be: left out */
 };
 
+#define OP_SAMPLE_WINDOW (1u << 16) /* launches */
+
 /*
- * Streams the whole trace. p: the model of the same process (names, graphs, captures). 0, or
- * TRACE_E_* with what was seen so far given out.
+ * Streams the trace. p: the model of the same process (names, graphs, captures). stride 1: all of it. More: a
+ * sample, for a fraction of the time: of the launches of each thread the first OP_SAMPLE_WINDOW, and of each
+ * `stride` windows of as many the first; all waits and sets, no copies. 0, or TRACE_E_* with what was seen so far
+ * given out.
  */
-int op_stream_run(const struct process *p, struct reader *r, op_fn fn, void *arg,
+int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op_fn fn, void *arg,
 		  struct op_stream_status *ret);
 
 #endif

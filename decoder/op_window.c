@@ -5,12 +5,11 @@
 
 #include "decoder/mem.h"
 
-#define SLOTS         (2 * OP_WINDOW)
-#define INDEX_MASK    (OP_WINDOW - 1)
-#define KEY_MAX       (UINT64_MAX >> OP_WINDOW_BITS)
-#define LINE          16u /* slots of a cache line */
-#define DIGIT_BITS    13 /* two passes for the usual window; the counters stay in L1 */
-#define DIGITS        (1u << DIGIT_BITS)
+#define PLACES_MIN (1u << 13)
+#define PLACES_MAX (1u << 22)
+#define AHEAD      16u
+#define EMPTY      8u /* places that are looked at together */
+#define BATCH      1024u /* ids: so often is looked at what may be given out */
 
 void op_lag_add(struct op_lag *l, const uint64_t *corr, uint32_t rows)
 {
@@ -29,217 +28,154 @@ void op_lag_add(struct op_lag *l, const uint64_t *corr, uint32_t rows)
 	l->most = most;
 }
 
-static void set_limit(struct op_window *w, uint32_t limit)
-{
-	w->limit = limit;
-	w->slots_mask = 2 * (uint64_t)limit - 1;
-	/* When all ids that wait have a place of their own, looking one up is a step to its neighbour. */
-	while (w->slots_mask < 4 * w->lag && w->slots_mask < SLOTS - 1)
-		w->slots_mask = 2 * w->slots_mask + 1;
-}
-
 void op_window_init(struct op_window *w, const struct op_lag *lag, op_window_fn fn, void *arg)
 {
-	*w = (struct op_window){
-		.entries = mem_zalloc(OP_WINDOW, sizeof(*w->entries)),
-		.slots = mem_zalloc(SLOTS, sizeof(*w->slots)),
-		.order = mem_zalloc(OP_WINDOW, sizeof(*w->order)),
-		.spare = mem_zalloc(OP_WINDOW, sizeof(*w->spare)),
-		.vacant = mem_zalloc(OP_WINDOW, sizeof(*w->vacant)),
-		.lag = lag->most,
-		.fn = fn,
-		.arg = arg,
-	};
-	set_limit(w, OP_WINDOW_MIN);
+	/* Ids that wait, and those that come before it is looked again. */
+	const uint64_t span = lag->most + 2 * BATCH;
+	uint64_t places = PLACES_MIN;
+
+	*w = (struct op_window){ .lag = lag->most, .fn = fn, .arg = arg };
+	while (places < span && places < PLACES_MAX)
+		places *= 2;
+	while (span >> w->shift >= places - 1)
+		w->shift++;
+	w->mask = places - 1;
+	w->block = mem_zalloc(OP_WINDOW + 2, sizeof(*w->entries));
+	w->entries = (struct op_entry *)(((uintptr_t)w->block | (sizeof(*w->entries) - 1)) + 1);
+	w->below = mem_zalloc(OP_WINDOW, sizeof(*w->below));
+	w->places = mem_zalloc(places, sizeof(*w->places));
 }
 
 void op_window_release(struct op_window *w)
 {
-	free(w->entries);
-	free(w->slots);
-	free(w->order);
-	free(w->spare);
-	free(w->vacant);
+	free(w->block);
+	free(w->below);
+	free(w->places);
 	*w = (struct op_window){ 0 };
 }
 
-/*
- * Ids are nearly consecutive: neighbours stay on one cache line. When more wait than have a place of their own,
- * stretches of ids would lie on each other, and a look-up would walk through both: lines of them are scattered then.
- */
-static uint64_t slot_home(const struct op_window *w, uint64_t id)
+static void give_entry(struct op_window *w, uint32_t i)
 {
-	if (w->slots_mask >= 4 * w->lag)
-		return id;
-	return (id / LINE * 0x9e3779b97f4a7c15u >> 32) * LINE | (id & (LINE - 1));
+	if (!w->stopped)
+		w->stopped = !w->fn(w->arg, &w->entries[i - 1]);
+	w->below[i - 1] = w->vacant;
+	w->vacant = i;
+	w->n--;
 }
 
-static uint32_t *slot_of(const struct op_window *w, uint64_t id)
+/* Those of one place, from the highest on: the lowest is first. */
+static void give_place(struct op_window *w, uint32_t top)
 {
-	for (uint64_t i = slot_home(w, id);; i++) {
-		uint32_t *slot = &w->slots[i & w->slots_mask];
+	uint32_t i = top, lowest = 0;
 
-		if (!*slot || w->entries[*slot - 1].corr == id)
-			return slot;
+	while (i) { /* turned round: `below` leads upwards now */
+		const uint32_t below = w->below[i - 1];
+
+		w->below[i - 1] = lowest;
+		lowest = i;
+		i = below;
+	}
+	while (lowest) {
+		const uint32_t above = w->below[lowest - 1];
+
+		give_entry(w, lowest);
+		lowest = above;
 	}
 }
 
-/* What order[] is sorted by: the id, and of one id the rank. */
-static uint64_t order_of(uint64_t id, enum op_rank rank, uint32_t index)
+static bool all_empty(const uint32_t *places)
 {
-	/* 2^42 ids are more than a process can have: beyond is damage, which comes last. */
-	uint64_t key = id < KEY_MAX / 4 ? id << 2 | rank : KEY_MAX;
+	uint64_t pair[EMPTY / 2];
 
-	return key << OP_WINDOW_BITS | index;
-}
-
-static uint64_t order_id(uint64_t order)
-{
-	return order >> (OP_WINDOW_BITS + 2);
-}
-
-static bool order_joins(uint64_t order)
-{
-	return (order >> OP_WINDOW_BITS & 3) == OP_RANK_LAUNCH;
-}
-
-/* Stable: what has the same id and rank stays in the order of arrival. */
-static void sort(struct op_window *w)
-{
-	uint64_t first = UINT64_MAX, last = 0, sorted = 1;
-
-	for (uint32_t i = 0; i < w->n; i++) {
-		uint64_t key = w->order[i] & ~(uint64_t)INDEX_MASK;
-
-		sorted &= key >= last;
-		first = key < first ? key : first;
-		last = key > last ? key : last;
-	}
-	if (sorted)
-		return;
-	for (unsigned shift = OP_WINDOW_BITS; shift < 64 && (last - first) >> shift;
-	     shift += DIGIT_BITS) {
-		uint32_t at[DIGITS] = { 0 }, sum = 0;
-		uint64_t *to = w->spare;
-
-		for (uint32_t i = 0; i < w->n; i++)
-			at[(w->order[i] - first) >> shift & (DIGITS - 1)]++;
-		for (unsigned d = 0; d < DIGITS; d++) {
-			uint32_t count = at[d];
-
-			at[d] = sum;
-			sum += count;
-		}
-		for (uint32_t i = 0; i < w->n; i++)
-			to[at[(w->order[i] - first) >> shift & (DIGITS - 1)]++] = w->order[i];
-		w->spare = w->order;
-		w->order = to;
-	}
-}
-
-static struct op_entry *entry_at(const struct op_window *w, uint32_t i)
-{
-	return &w->entries[w->order[i] & INDEX_MASK];
+	memcpy(pair, places, sizeof(pair));
+	return !(pair[0] | pair[1] | pair[2] | pair[3]);
 }
 
 /*
- * Gives out the `count` lowest; they are sorted. Copies of the last one's id may stay behind: no row joins
- * them, and its launch comes before them.
+ * Takes the next places in which something waits, `most` at most, from w->next on to `stop`; memory is asked
+ * for all of them before the first is needed. How many. Most ids are of calls that launch nothing.
  */
-static void give(struct op_window *w, uint32_t count)
+static __attribute__((noinline)) uint32_t take(struct op_window *w, uint64_t stop, uint32_t most,
+						uint32_t *top)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		const struct op_entry *e = entry_at(w, i);
+	uint32_t *const places = w->places;
+	const uint64_t mask = w->mask;
+	uint64_t next = w->next;
+	uint32_t n = 0;
 
-		w->vacant[i] = w->order[i] & INDEX_MASK;
-		if (e->corr < w->passed) { /* see order_of() */
-			w->late++;
+	while (next < stop && n < most) {
+		uint32_t *place = &places[next & mask];
+
+		if (!*place) {
+			next += next % EMPTY == 0 && all_empty(place) ? EMPTY : 1;
 			continue;
 		}
-		w->passed = e->corr;
-		if (!w->stopped)
-			w->stopped = !w->fn(w->arg, e);
+		__builtin_prefetch(&w->entries[*place - 1]);
+		top[n++] = *place;
+		*place = 0;
+		next++;
 	}
-	w->n -= count;
-	w->vacant_next = 0;
-	memmove(w->order, w->order + count, w->n * sizeof(*w->order));
+	w->next = next < stop ? next : stop;
+	return n;
 }
 
-/* How many lie further back than any row will; they are sorted. */
-static uint32_t complete(const struct op_window *w)
+/* Gives out all places below `end`, or until `left` wait: no place more, its rows may come. */
+static void give(struct op_window *w, uint64_t end, uint32_t left)
 {
-	uint64_t from = w->newest > w->lag ? w->newest - w->lag : 0;
-	uint32_t i = 0;
+	/* All that wait lie in one round of the ring. */
+	const uint64_t stop = end - w->next > w->mask ? w->next + w->mask + 1 : end;
 
-	while (i < w->n && entry_at(w, i)->corr < from)
-		i++;
-	return i;
-}
+	while (w->next < stop && w->n > left) {
+		uint32_t top[AHEAD], n = take(w, stop, left ? 1 : AHEAD, top);
 
-static void make_room(struct op_window *w)
-{
-	uint32_t count;
-
-	sort(w);
-	count = complete(w);
-	if (count < w->limit / 2 && w->limit == OP_WINDOW)
-		count = OP_WINDOW / 2;
-	if (count)
-		give(w, count);
-	if (w->n > w->limit / 2)
-		set_limit(w, w->limit * 2);
-	memset(w->slots, 0, (w->slots_mask + 1) * sizeof(*w->slots));
-	for (uint32_t i = 0; i < w->n; i++) {
-		const uint64_t id = order_id(w->order[i]);
-
-		if (order_joins(w->order[i]))
-			*slot_of(w, id) = (uint32_t)(w->order[i] & INDEX_MASK) + 1;
+		for (uint32_t i = 0; i < n; i++)
+			give_place(w, top[i]);
 	}
+	if (!w->n && !left)
+		w->next = end;
 }
 
-static bool room(struct op_window *w, uint64_t id)
+/* What lies further back than any row will; w->newest is known. */
+static void give_complete(struct op_window *w)
 {
-	if (w->n == w->limit && id > w->passed)
-		make_room(w);
-	if (w->stopped)
-		return false;
-	w->late += id <= w->passed;
-	return id > w->passed;
-}
+	const uint64_t from = w->newest > w->lag ? w->newest - w->lag : 0;
 
-static struct op_entry *put(struct op_window *w, uint64_t id, enum op_rank rank)
-{
-	uint32_t index = w->used < w->limit ? w->used++ : w->vacant[w->vacant_next++];
-
-	w->order[w->n++] = order_of(id, rank, index);
-	w->entries[index] = (struct op_entry){ .corr = id };
-	return &w->entries[index];
-}
-
-struct op_entry *op_window_join(struct op_window *w, uint64_t id)
-{
-	uint32_t *slot = slot_of(w, id);
-	struct op_entry *e;
-
-	if (*slot)
-		return &w->entries[*slot - 1];
-	if (!room(w, id))
-		return NULL;
-	slot = slot_of(w, id); /* room() may have made it anew */
-	e = put(w, id, OP_RANK_LAUNCH);
-	*slot = (uint32_t)(e - w->entries) + 1;
-	return e;
+	if (from >> w->shift > w->next)
+		give(w, from >> w->shift, 0);
+	w->due = w->newest + BATCH;
 }
 
 struct op_entry *op_window_add(struct op_window *w, uint64_t id, enum op_rank rank)
 {
-	return room(w, id) ? put(w, id, rank) : NULL;
+	const uint64_t key = id << 2 | rank;
+	struct op_entry *e;
+	uint32_t *at, i;
+
+	if (id >= w->due)
+		give_complete(w);
+	if (w->n == OP_WINDOW && id >> w->shift >= w->next)
+		give(w, UINT64_MAX, OP_WINDOW / 2);
+	if (w->stopped)
+		return NULL;
+	if (id >> w->shift < w->next) {
+		w->late++;
+		return NULL;
+	}
+	at = &w->places[id >> w->shift & w->mask];
+	while (*at && w->entries[*at - 1].key > key)
+		at = &w->below[*at - 1];
+	i = w->vacant ? w->vacant : ++w->used;
+	if (w->vacant)
+		w->vacant = w->below[i - 1];
+	e = &w->entries[i - 1];
+	*e = (struct op_entry){ .key = key };
+	w->below[i - 1] = *at;
+	*at = i;
+	w->n++;
+	return e;
 }
 
 void op_window_drain(struct op_window *w)
 {
-	if (w->n) {
-		sort(w);
-		give(w, w->n);
-	}
+	give(w, UINT64_MAX, 0);
 }

@@ -14,6 +14,7 @@
 
 #include "decoder/op_stream.h"
 #include "decoder/pass_spill.h"
+#include "decoder/pass_work.h"
 
 struct process;
 struct session;
@@ -58,6 +59,8 @@ struct pass {
 	uint32_t tid, context;
 	uint32_t kernels, graph_launches, copies;
 	uint32_t shape;       /* index in pass_table.shapes: passes of one structure (same kernels and grids) */
+	uint32_t n_ran;       /* in pass_table.ran, from ran_at on: what it ran */
+	uint64_t ran_at;
 	uint8_t label;        /* enum pass_label */
 	uint8_t confidence;   /* percent */
 	bool warmup;          /* before the steady state of its shape (cold start, compile, capture inside) */
@@ -82,6 +85,10 @@ struct pass_table {
 	struct op_stream_status reading; /* operations that were late, unmatched ...: never silently */
 	const char *why_none; /* static: why there are no passes; NULL when there are */
 	struct spill_window *window; /* of list (pass_spill.h); NULL: malloc */
+	struct pass_ran *ran;
+	struct spill_window *ran_window; /* of ran */
+	struct pass_code *codes; /* what ran is made of */
+	size_t n_codes, codes_cap;
 };
 
 /* One of many that are looked at: memory holds a few blocks of a long list. list[i] is for a single one. */

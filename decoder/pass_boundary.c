@@ -214,11 +214,18 @@ static void total(struct pass_score *s)
 
 static void note_cuts(struct choosing *c, uint32_t k)
 {
-	c->cuts[k] = mem_zalloc(c->n / 8 + 1, 1);
-	for (size_t i = 1; i < c->n; i++)
-		if (!(c->items[i].flags & ITEM_BREAK) &&
-		    pass_rule_cuts(&c->rules[k], c->items[i - 1].sym, &c->items[i]))
-			c->cuts[k][i / 8] |= (uint8_t)(1u << i % 8);
+	const struct pass_rule *r = &c->rules[k];
+	uint8_t *cuts = c->cuts[k] = mem_zalloc(c->n / 8 + 1, 1);
+	unsigned before = c->n ? pass_rule_mark(r, c->items[0].sym) : 0;
+
+	for (size_t i = 1; i < c->n; i++) {
+		const struct pass_item *it = &c->items[i];
+		const unsigned after = pass_rule_mark(r, it->sym);
+
+		if (!(it->flags & ITEM_BREAK) && pass_rule_cuts_between(r, before, after, it))
+			cuts[i / 8] |= (uint8_t)(1u << i % 8);
+		before = after;
+	}
 }
 
 static bool has_cut(const struct choosing *c, uint32_t rule, size_t i)

@@ -54,18 +54,29 @@ void pass_rule_choose(struct pass_rule *ret, const struct pass_item *items, size
 		      uint32_t symbols);
 void pass_rule_release(struct pass_rule *r);
 
-/* Does a pass begin with this item? left: the symbol before. */
-static inline bool pass_rule_cuts(const struct pass_rule *r, uint32_t left,
-				  const struct pass_item *i)
+static inline unsigned pass_rule_mark(const struct pass_rule *r, uint32_t sym)
 {
-	const unsigned before = left < r->n_marks ? r->mark[left] : 0;
-	const unsigned after = i->sym < r->n_marks ? r->mark[i->sym] : 0;
+	return sym < r->n_marks ? r->mark[sym] : 0;
+}
 
+/* Does a pass begin with this item? The marks of the symbol before and of its own. */
+static inline bool pass_rule_cuts_between(const struct pass_rule *r, unsigned before, unsigned after,
+					  const struct pass_item *i)
+{
+	if (!(before | after))
+		return false;
 	if (before & CUT_AFTER || after & CUT_BEFORE)
 		return true;
 	if ((r->wait && !(i->flags & ITEM_WAIT)) || i->gap_ns < r->gap_ns)
 		return false;
 	return before & CUT_LEFT || after & CUT_RIGHT;
+}
+
+/* The same; left: the symbol before. */
+static inline bool pass_rule_cuts(const struct pass_rule *r, uint32_t left,
+				  const struct pass_item *i)
+{
+	return pass_rule_cuts_between(r, pass_rule_mark(r, left), pass_rule_mark(r, i->sym), i);
 }
 
 /* Which symbols a pass has, symbols modulo 512: equal sets are one kind. */

@@ -28,10 +28,13 @@ struct building {
 	struct pass_symbols symbols;
 	uint8_t *flags;        /* enum pass_name_flag, by symbol */
 	size_t flags_cap, n_flags;
+	struct pass_table *ret; /* its codes */
+	struct idmap by_op;     /* kernels and graphs: index in known */
+	struct cut_symbol *known;
+	size_t n_known, known_cap;
 	struct pass_thread_items threads[PASS_THREADS_MAX];
 	size_t n_threads;
 	struct idmap by_tid;
-	uint64_t stride;       /* of the windows of the sample */
 	struct pass_rule rules[PASS_THREADS_MAX];
 	struct pass_cut *cut;
 	uint64_t too_many_threads;
@@ -57,10 +60,8 @@ static uint8_t name_flags(const char *name)
 			 (has(name, training) ? NAME_TRAINING : 0));
 }
 
-static uint32_t symbol_of(struct building *b, const struct op *op)
+static uint8_t flags_of(struct building *b, const struct op *op, uint32_t sym)
 {
-	uint32_t sym = pass_symbol(&b->symbols, b->src->p, op);
-
 	while (b->n_flags <= sym) {
 		MEM_MORE(b->flags, b->n_flags, b->flags_cap);
 		b->flags[b->n_flags++] = 0;
@@ -72,7 +73,37 @@ static uint32_t symbol_of(struct building *b, const struct op *op)
 				b->flags[sym] = name_flags(name);
 		}
 	}
-	return sym;
+	return b->flags[sym];
+}
+
+static uint32_t code_of(struct building *b, const struct op *op)
+{
+	struct pass_table *t = b->ret;
+
+	if (t->n_codes == PASS_CODES_MAX)
+		return PASS_CODES_MAX - 1;
+	MEM_MORE(t->codes, t->n_codes, t->codes_cap);
+	t->codes[t->n_codes] = (struct pass_code){
+		.kind = op->kind,
+		.symbol = t->n_codes < PASS_CODES_MAX - 1 ? op->symbol : OP_SYMBOL_NONE,
+	};
+	return (uint32_t)t->n_codes++;
+}
+
+/* Of an item. Valid until the next call. */
+static const struct cut_symbol *symbol_of(struct building *b, const struct op *op)
+{
+	const uint64_t key = (uint64_t)op->kind << 32 | op->symbol;
+	uint32_t i = idmap_get(&b->by_op, key), sym;
+
+	if (i != IDMAP_NONE)
+		return &b->known[i];
+	i = (uint32_t)b->n_known;
+	idmap_put(&b->by_op, key, i);
+	sym = pass_symbol(&b->symbols, b->src->p, op);
+	MEM_MORE(b->known, b->n_known, b->known_cap);
+	b->known[b->n_known++] = (struct cut_symbol){ sym, code_of(b, op), flags_of(b, op, sym) };
+	return &b->known[i];
 }
 
 static struct pass_mask *mask_at(const struct pass_source *src, uint64_t t)
@@ -136,6 +167,8 @@ static bool learn(void *arg, const struct op *op)
 	}
 	if (!pass_op_is_item(op) && (!pass_op_is_wait(op) || op->captured))
 		return true;
+	if (op->after_gap && (t = thread_of(b, op->tid)))
+		t->gap = true;
 	if (is_masked(b->src, op, op->host_start))
 		return true;
 	t = thread_of(b, op->tid);
@@ -143,14 +176,11 @@ static bool learn(void *arg, const struct op *op)
 		b->too_many_threads++;
 		return true;
 	}
-	if (!pass_step(&t->cursor, op, pass_op_is_item(op) ? symbol_of(b, op) : 0, &item))
+	if (!pass_step(&t->cursor, op, pass_op_is_item(op) ? symbol_of(b, op)->sym : 0, &item))
 		return true;
-	t->ops++;
-	if (t->ops / PASS_WINDOW % b->stride)
-		return true;
-	if (t->n && t->last_kept + 1 != t->ops)
+	if (t->n && t->gap)
 		item.flags |= ITEM_BREAK;
-	t->last_kept = t->ops;
+	t->gap = false;
 	MEM_MORE(t->list, t->n, t->cap);
 	t->list[t->n++] = item;
 	return true;
@@ -161,9 +191,8 @@ static bool learn(void *arg, const struct op *op)
 static bool cut(void *arg, const struct op *op)
 {
 	struct building *b = arg;
-	uint32_t sym = pass_op_is_item(op) ? symbol_of(b, op) : 0;
 
-	pass_cut_op(b->cut, op, sym, sym < b->n_flags ? b->flags[sym] : 0,
+	pass_cut_op(b->cut, op, pass_op_is_item(op) ? symbol_of(b, op) : NULL,
 		    is_masked(b->src, op, op->host_start ? op->host_start : op->gpu_start));
 	return true;
 }
@@ -250,7 +279,18 @@ static bool works_for(const struct pass_seq *a, const struct pass_seq *b)
 	return inside * 10 >= a->n * 9 && waited * 10 <= a->n;
 }
 
-static void give_to(const struct pass_seq *a, const struct pass_seq *b)
+/* What the pass of another thread ran is what g ran, too. */
+static void give_ran(struct pass *g, const struct pass *f, struct pass_spill *ran)
+{
+	const uint64_t at = ran->n;
+
+	pass_ran_copy(ran, g->ran_at, g->n_ran);
+	pass_ran_copy(ran, f->ran_at, f->n_ran);
+	g->ran_at = at;
+	g->n_ran += f->n_ran;
+}
+
+static void give_to(const struct pass_seq *a, const struct pass_seq *b, struct pass_spill *ran)
 {
 	size_t k = 0;
 
@@ -264,11 +304,12 @@ static void give_to(const struct pass_seq *a, const struct pass_seq *b)
 			continue;
 		g = seq_at(b, k);
 		pass_found_add(g, f);
+		give_ran(&g->pass, &f->pass, ran);
 	}
 }
 
 /* Threads with rules only; few programs have more than a handful. */
-static void join_threads(struct building *b, const struct pass_spill *found)
+static void join_threads(struct building *b, const struct pass_spill *found, struct pass_spill *ran)
 {
 	SCOPED_FREE uint32_t *x = mem_zalloc(found->n + 1, sizeof(*x));
 	SCOPED_FREE uint32_t *y = mem_zalloc(found->n + 1, sizeof(*y));
@@ -282,18 +323,19 @@ static void join_threads(struct building *b, const struct pass_spill *found)
 			seq_of(&from, found, b->threads[i].tid, x);
 			seq_of(&to, found, b->threads[k].tid, y);
 			if (works_for(&from, &to)) {
-				give_to(&from, &to);
+				give_to(&from, &to, ran);
 				break;
 			}
 		}
 }
 
-static void finish(struct building *b, struct pass_table *ret, struct pass_spill *found)
+static void finish(struct building *b, struct pass_table *ret, struct pass_spill *found,
+		   struct pass_spill *ran)
 {
 	struct pass_spill out = { .size = sizeof(struct pass) };
 	SCOPED_FREE uint32_t *order = mem_zalloc(found->n + 1, sizeof(*order));
 
-	join_threads(b, found);
+	join_threads(b, found, ran);
 	for (size_t t = 0; t < b->n_threads; t++)
 		if (!b->rules[t].why_none)
 			label_thread(b->src, found, b->threads[t].tid, order);
@@ -308,6 +350,7 @@ static void finish(struct building *b, struct pass_table *ret, struct pass_spill
 	}
 	ret->n = out.n;
 	ret->list = spill_take(&out, &ret->window);
+	ret->ran = spill_take(ran, &ret->ran_window);
 	sort(ret);
 }
 
@@ -340,21 +383,22 @@ void passes_build(struct pass_table *ret, const struct pass_source *src)
 {
 	struct building *b = mem_zalloc(1, sizeof(*b));
 	struct pass_spill found = { .size = sizeof(struct pass_found) };
+	struct pass_spill ran = { .size = sizeof(struct pass_ran) };
 
 	*ret = (struct pass_table){ 0 };
 	b->src = src;
-	b->stride = 1 + src->expected / PASS_ITEMS_MAX;
-	b->cut = pass_cut_new(&found);
-	if (!src->run(src->arg, learn, b)) {
+	b->ret = ret;
+	b->cut = pass_cut_new(&found, &ran);
+	if (!src->run(src->arg, 1 + src->expected / PASS_ITEMS_MAX, learn, b)) {
 		ret->why_none = "the trace could not be read a second time";
 	} else {
 		choose(b, ret);
 		shrink_masks(src);
-		if (!src->run(src->arg, cut, b))
+		if (!src->run(src->arg, 1, cut, b))
 			ret->why_none = "the trace could not be read a third time";
 	}
 	pass_cut_end(b->cut, &ret->ops, &ret->ops_outside);
-	finish(b, ret, &found);
+	finish(b, ret, &found, &ran);
 	if (ret->n)
 		ret->why_none = NULL;
 	else if (!ret->why_none)
@@ -367,6 +411,8 @@ void passes_build(struct pass_table *ret, const struct pass_source *src)
 	spill_release(&found);
 	idmap_release(&b->symbols.by_key);
 	idmap_release(&b->by_tid);
+	idmap_release(&b->by_op);
+	free(b->known);
 	free(b->flags);
 	free(b);
 }
@@ -374,6 +420,8 @@ void passes_build(struct pass_table *ret, const struct pass_source *src)
 void pass_table_release(struct pass_table *t)
 {
 	spill_free(t->list, t->window);
+	spill_free(t->ran, t->ran_window);
+	free(t->codes);
 	free(t->shapes);
 	*t = (struct pass_table){ 0 };
 }

@@ -13,8 +13,11 @@ struct pass_table;
 struct process;
 
 struct pass_source {
-	/* Gives all operations to fn, the same each time. false: the trace could not be read. */
-	bool (*run)(void *arg, op_fn fn, void *fn_arg);
+	/*
+	 * Gives all operations to fn, the same each time; with a stride of more than 1 a sample of them, as
+	 * op_stream_run() does, or all. false: the trace could not be read.
+	 */
+	bool (*run)(void *arg, uint64_t stride, op_fn fn, void *fn_arg);
 	/* Name of a kernel's symbol; NULL: not known. */
 	const char *(*name)(void *arg, uint32_t symbol);
 	void *arg;

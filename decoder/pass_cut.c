@@ -11,12 +11,15 @@
 #define AFTER_REPLAY_MAX 8u /* symbols; few follow a replay */
 #define MASK_APART_NS 500000000u
 #define COPY_AHEAD_NS 2000000u
+/* What Python does between its last launch and the wait for it is a fraction of this. */
+#define LATE_WAIT_NS 2000000u
 
 struct burst {
 	struct pass_found f;
 	uint64_t host_end, wait_end; /* of the last launch; of the wait after it, 0: none */
 	uint64_t cover_end, cover;   /* time in which its GPU work ran or was waited for */
 	uint64_t ops;
+	size_t ran;      /* what it ran begins here, in the thread's list */
 	uint64_t before; /* end of what the thread did before it */
 };
 
@@ -26,6 +29,7 @@ struct cut_thread {
 	struct pass_cursor cursor;
 	struct burst *list;
 	size_t n, cap;
+	struct work_list ran; /* by the bursts */
 	/* Of segments that have something small before the pass. */
 	uint64_t pause_inside, pause_ahead; /* the pass is kernels */
 	uint32_t apart, at_once;            /* it has a replay: where the longer pause is */
@@ -42,18 +46,19 @@ struct cut_thread {
 };
 
 struct pass_cut {
-	struct pass_spill *found;
+	struct pass_spill *found, *ran;
 	struct cut_thread threads[PASS_THREADS_MAX];
 	size_t n;
 	struct idmap by_tid;
 	uint64_t ops, inside;
 };
 
-struct pass_cut *pass_cut_new(struct pass_spill *found)
+struct pass_cut *pass_cut_new(struct pass_spill *found, struct pass_spill *ran)
 {
 	struct pass_cut *c = mem_zalloc(1, sizeof(*c));
 
 	c->found = found;
+	c->ran = ran;
 	return c;
 }
 
@@ -266,7 +271,7 @@ static size_t without_scrap(const struct cut_thread *t, size_t first, uint64_t w
 static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 {
 	size_t first = 0, end = t->n, big = 0;
-	uint64_t work = 0, before;
+	uint64_t work = 0, before, ran_at;
 	uint16_t copied = 0;
 	struct burst all;
 
@@ -289,13 +294,17 @@ static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 		end = without_scrap(t, first, work);
 	}
 	before = t->list[first].before;
+	ran_at = c->ran->n;
+	work_list_put(&t->ran, t->list[first].ran, end < t->n ? t->list[end].ran : t->ran.n, c->ran);
 	all = t->list[first];
+	all.f.pass.ran_at = ran_at;
+	all.f.pass.n_ran = (uint32_t)(c->ran->n - ran_at);
 	for (size_t i = first + 1; i < end; i++)
 		burst_merge(&all, &t->list[i]);
 	for (size_t i = 0; i < end; i++)
 		copied = (uint16_t)(copied + t->list[i].f.in_copies);
 	emit(c, t, &all, before, copied, !t->begun || last);
-	t->n = 0;
+	t->n = t->ran.n = 0;
 }
 
 /*
@@ -346,7 +355,7 @@ static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32
 	}
 	MEM_MORE(t->list, t->n, t->cap);
 	b = &t->list[t->n++];
-	*b = (struct burst){ .f = { .begin = sym, .in_copies = (uint16_t)t->in_copies } };
+	*b = (struct burst){ .f = { .begin = sym, .in_copies = (uint16_t)t->in_copies }, .ran = t->ran.n };
 	b->f.pass.host_start = op->host_start;
 	if (t->masked_ops && t->masked_from < op->host_start &&
 	    op->host_start < t->masked_until + MASK_APART_NS)
@@ -363,10 +372,11 @@ static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32
 	return b;
 }
 
-static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op *op, uint32_t sym,
-		      unsigned flags)
+static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op *op,
+		      const struct cut_symbol *s)
 {
-	const uint32_t left = t->cursor.left;
+	const uint64_t ns = op->gpu_start && op->gpu_end > op->gpu_start ? op->gpu_end - op->gpu_start : 0;
+	const uint32_t left = t->cursor.left, sym = s->sym;
 	struct pass_item item;
 	struct burst *b;
 
@@ -378,6 +388,7 @@ static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op 
 	b = burst_for(t, op, sym, item.gap_ns);
 	b->ops += t->masked_ops;
 	t->masked_ops = 0;
+	work_list_add(&t->ran, b->ran, s->code, ns);
 	pass_set_add(&b->f.set, sym);
 	b->f.items++;
 	b->f.inner += op->kind == OP_GRAPH ? op->grid : 1;
@@ -386,8 +397,8 @@ static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op 
 	if (op->kind == OP_GRAPH)
 		b->f.graphs += (uint32_t)idmap_hash(op->symbol + 1ull);
 	b->f.end_sym = sym;
-	b->f.one_row += flags & NAME_ONE_ROW ? 1 : 0;
-	b->f.training |= (flags & NAME_TRAINING) != 0;
+	b->f.one_row += s->flags & NAME_ONE_ROW ? 1 : 0;
+	b->f.training |= (s->flags & NAME_TRAINING) != 0;
 	b->f.token = false;
 	b->f.read_bytes = 0;
 	b->f.replay_last = op->kind == OP_GRAPH;
@@ -427,8 +438,21 @@ static void take_copy(struct cut_thread *t, const struct op *op)
 		gpu_work(b, op->gpu_start, op->gpu_end);
 }
 
-void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned name_flags,
-		 bool masked)
+static uint64_t done_at(const struct burst *b)
+{
+	return b->f.pass.gpu_end > b->host_end ? b->f.pass.gpu_end : b->host_end;
+}
+
+/* The host went on to other things when this was done: what it waits for now is none of it. */
+static bool comes_late(const struct burst *b, uint64_t wait_start)
+{
+	const uint64_t done = done_at(b);
+	const uint64_t own = done > b->f.pass.host_start ? done - b->f.pass.host_start : 0;
+
+	return wait_start > done + (own > LATE_WAIT_NS ? own : LATE_WAIT_NS);
+}
+
+void pass_cut_op(struct pass_cut *c, const struct op *op, const struct cut_symbol *s, bool masked)
 {
 	struct cut_thread *t = thread_of(c, op->tid);
 	struct burst *b;
@@ -446,7 +470,7 @@ void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned
 		return;
 	}
 	if (pass_op_is_item(op)) {
-		take_item(c, t, op, sym, name_flags);
+		take_item(c, t, op, s);
 		return;
 	}
 	if (!pass_op_is_wait(op)) {
@@ -461,6 +485,10 @@ void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned
 	if (!t->n)
 		return;
 	b = &t->list[t->n - 1];
+	if (!b->wait_end && comes_late(b, op->host_start)) {
+		b->wait_end = done_at(b);
+		return;
+	}
 	if (!b->wait_end)
 		cover(b, op->host_start, op->host_end);
 	/* A second wait with no work between them counts when it follows at once. */
@@ -474,6 +502,7 @@ void pass_cut_end(struct pass_cut *c, uint64_t *ret_ops, uint64_t *ret_outside)
 	for (size_t i = 0; i < c->n; i++) {
 		close_segment(c, &c->threads[i], true);
 		free(c->threads[i].list);
+		work_list_release(&c->threads[i].ran);
 	}
 	*ret_ops = c->ops;
 	*ret_outside = c->ops > c->inside ? c->ops - c->inside : 0;

@@ -55,14 +55,22 @@ static inline struct pass_found *pass_found_at(const struct pass_spill *found, s
 
 struct pass_cut;
 
-/* rules and name_flags are borrowed. found: size of struct pass_found. */
-struct pass_cut *pass_cut_new(struct pass_spill *found);
+/* rules are borrowed. found: size of struct pass_found; ran: of struct pass_ran. */
+struct pass_cut *pass_cut_new(struct pass_spill *found, struct pass_spill *ran);
 /* The rule of a thread; threads without one have no passes. */
 void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r);
-/* sym: of items only. */
-/* masked: something was compiled or tried out: part of a pass, but no pass begins or ends in it. */
-void pass_cut_op(struct pass_cut *c, const struct op *op, uint32_t sym, unsigned name_flags,
-		 bool masked);
+/* What an operation is to the cutting. */
+struct cut_symbol {
+	uint32_t sym;   /* of pass_items.h */
+	uint32_t code;  /* of pass_work.h */
+	uint8_t flags;  /* enum pass_name_flag */
+};
+
+/*
+ * s: of items only. masked: something was compiled or tried out: part of a pass, but no pass begins or ends
+ * in it.
+ */
+void pass_cut_op(struct pass_cut *c, const struct op *op, const struct cut_symbol *s, bool masked);
 /* Adds what is the work of `more` to the work of f: items, blocks, kernels. */
 void pass_found_add(struct pass_found *f, const struct pass_found *more);
 /* Closes what is open. *ret_ops: operations; *ret_outside: those in no pass. */

@@ -21,11 +21,11 @@ struct source {
 	struct op_stream_status status; /* of the last reading; all are alike */
 };
 
-static bool run(void *arg, op_fn fn, void *fn_arg)
+static bool run(void *arg, uint64_t stride, op_fn fn, void *fn_arg)
 {
 	struct source *src = arg;
 
-	return !session_ops(src->s, "phases", src->process, fn, fn_arg, &src->status);
+	return !session_ops(src->s, "phases", src->process, stride, fn, fn_arg, &src->status);
 }
 
 static const char *name(void *arg, uint32_t symbol)

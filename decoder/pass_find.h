@@ -5,7 +5,8 @@
  * Two readings. The first (pass_items.h) makes of each thread a string of symbols: kernels by name, replays by
  * what is in the graph; with it go the host's pauses and waits, and the blocks. Long traces are sampled
  * in windows. What was recorded into a graph is left out, and so is what ran while code was compiled and
- * candidates were tried (masks). The second (pass_cut.h) applies the rule that was chosen.
+ * candidates were tried (masks). The second (pass_cut.h) applies the rule that was chosen, and gathers what
+ * each pass ran (pass_work.h).
  *
  * Where passes begin (pass_boundary.c) is chosen from candidates of five sources:
  *  - waits. Two points of the program (symbol before, symbol after) are of one loop when they share a side:

@@ -1,7 +1,7 @@
 /*
  * pass_items: what the choice of the cut looks at: the kernels and graph replays of one thread as a string
- * of symbols, each with how the host came to it. A sample of a long trace: windows of PASS_WINDOW
- * operations, evenly spread, so memory is bounded. Symbols are dense numbers, the same for all threads.
+ * of symbols, each with how the host came to it. A sample of a long trace (op_stream_run()): windows
+ * evenly spread, so memory is bounded. Symbols are dense numbers, the same for all threads.
  */
 #ifndef JITNESS_DECODER_PASS_ITEMS_H
 #define JITNESS_DECODER_PASS_ITEMS_H
@@ -13,7 +13,6 @@
 #include "decoder/idmap.h"
 #include "decoder/op_stream.h"
 
-#define PASS_WINDOW    (1u << 16)
 #define PASS_ITEMS_MAX (1u << 18) /* of all threads together, about */
 #define PASS_THREADS_MAX 256u
 #define PASS_SYMBOLS_MAX 65536u
@@ -49,8 +48,7 @@ struct pass_thread_items {
 	struct pass_cursor cursor;
 	struct pass_item *list;
 	size_t n, cap;
-	uint64_t ops;      /* of the thread */
-	uint64_t last_kept;
+	bool gap;          /* of the sample, before the next item */
 };
 
 struct process;

@@ -185,7 +185,7 @@ void passes_ran(const struct process *p, const struct names *names, const struct
 	struct ran r = { .p = p, .names = names, .rules = rules, .fn = fn, .arg = arg };
 
 	init_threads(&r);
-	src->run(src->arg, take, &r); /* what could not be read was told */
+	src->run(src->arg, 1, take, &r); /* what could not be read was told */
 	for (size_t i = 0; i < r.n_threads; i++)
 		while (r.threads[i].at < p->passes.n)
 			finish(&r, &r.threads[i]);

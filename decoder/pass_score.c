@@ -271,6 +271,7 @@ struct pass_score pass_score_of(const struct pass_rule *rule, const struct pass_
 	struct pass_set set = { { 0 } };
 	size_t waits = 0, waits_cut = 0;
 	uint64_t weight = 0;
+	unsigned before = 0;
 	bool open = false, joined = false;
 
 	s->n_symbols = rule->n_marks;
@@ -281,8 +282,10 @@ struct pass_score pass_score_of(const struct pass_rule *rule, const struct pass_
 	for (size_t i = 0; i < n; i++) {
 		const bool first = !i || items[i].flags & ITEM_BREAK;
 		const bool wait = !first && items[i].flags & ITEM_WAIT;
-		const bool cut = !first && pass_rule_cuts(rule, items[i - 1].sym, &items[i]);
+		const unsigned after = pass_rule_mark(rule, items[i].sym);
+		const bool cut = !first && pass_rule_cuts_between(rule, before, after, &items[i]);
 
+		before = after;
 		waits += wait;
 		if (first)
 			open = joined = false;

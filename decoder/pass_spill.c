@@ -45,6 +45,8 @@ static bool to_file(struct pass_spill *s, size_t cap)
 		madvise(map, s->n * s->size, MADV_DONTNEED);
 		w = s->window = mem_zalloc(1, sizeof(*w));
 		w->size = s->size;
+		while (s->size << (w->bits + 1) <= SPILL_BLOCK)
+			w->bits++;
 		w->last = SIZE_MAX;
 	}
 	w->map = map;
@@ -83,8 +85,8 @@ void spill_turn(struct spill_window *w, size_t block)
 		if (w->block[i] == block + 1)
 			return;
 	if (w->block[w->next]) {
-		from = ((w->block[w->next] - 1) << SPILL_BLOCK_BITS) * w->size / page * page;
-		to = (w->block[w->next] << SPILL_BLOCK_BITS) * w->size;
+		from = ((w->block[w->next] - 1) << w->bits) * w->size / page * page;
+		to = (w->block[w->next] << w->bits) * w->size;
 		/* The kernel's copy stays, and goes to the file when it likes to. */
 		madvise(w->map + from, (to < w->bytes ? to : w->bytes) - from, MADV_DONTNEED);
 	}

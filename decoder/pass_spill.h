@@ -12,13 +12,14 @@
 #include <stddef.h>
 
 #define SPILL_ITEMS      (16u << 10)
-#define SPILL_BLOCK_BITS 10 /* items of a block: 0.1 MiB of passes, 0.3 MiB of what they are found from */
+#define SPILL_BLOCK      (384u << 10) /* bytes, about: a block has a power of two of items */
 #define SPILL_BLOCKS     8u /* more than the places at which one loop works */
 
 /* What of a mapped list is in memory. */
 struct spill_window {
 	char *map;
 	size_t bytes, size;         /* of the map, of an item */
+	unsigned bits;              /* items of a block: 2^bits */
 	size_t last;                /* block used last */
 	size_t block[SPILL_BLOCKS]; /* + 1; 0: none; in the order they came, from next on */
 	unsigned next;
@@ -36,8 +37,8 @@ void spill_turn(struct spill_window *w, size_t block);
 /* Item i of the list is about to be used. w NULL: nothing to do. */
 static inline void spill_touch(struct spill_window *w, size_t i)
 {
-	if (w && i >> SPILL_BLOCK_BITS != w->last)
-		spill_turn(w, i >> SPILL_BLOCK_BITS);
+	if (w && i >> w->bits != w->last)
+		spill_turn(w, i >> w->bits);
 }
 
 /* A new item at the end, zeroed. Valid until the next call. */

@@ -507,6 +507,13 @@ const char *process_thread_name(const struct process *p, const struct names *nam
 	return i == IDMAP_NONE ? NULL : names_text(names, p->threads[i].name);
 }
 
+bool process_by_entry_points(const struct process *p)
+{
+	const char *by = process_info(p, "modules_by", NULL);
+
+	return by && !strcmp(by, "entry points");
+}
+
 const char *process_gpu_records(const struct process *p, const char **ret_reason)
 {
 	const char *said = process_info(p, "gpu_records", NULL);

@@ -127,6 +127,8 @@ const char *process_string(const struct process *p, const struct names *names, u
 			   char buf[24]);
 /* NULL: the thread has no name. */
 const char *process_thread_name(const struct process *p, const struct names *names, uint64_t tid);
+/* True: modules were seen at the driver's entry points, without CUPTI (level churn). */
+bool process_by_entry_points(const struct process *p);
 /* "full", "partial" or "none", and why (never NULL, may be empty). */
 const char *process_gpu_records(const struct process *p, const char **ret_reason);
 /* CLOCK_MONOTONIC of the process's host. */

@@ -158,15 +158,20 @@ static void launches_json(cJSON *o, const struct process *p)
 static void jit_json(cJSON *o, const struct process *p)
 {
 	const struct module_table *m = &p->modules;
-	cJSON *item = json_object(o, "driver_jit");
+	cJSON *item;
 
-	json_uint(item, "compiles", m->jit.compiles);
-	json_ms(item, "compile_ms", m->jit.compile_ns);
-	json_uint(item, "cache_loads", m->jit.cache_loads);
-	json_ms(item, "cache_load_ms", m->jit.cache_load_ns);
-	json_uint(item, "cache_stores", m->jit.cache_stores);
-	json_ms(item, "cache_store_ms", m->jit.cache_store_ns);
-	json_uint(item, "without_module", m->jit_alone);
+	if (process_by_entry_points(p)) {
+		json_null(o, "driver_jit");
+	} else {
+		item = json_object(o, "driver_jit");
+		json_uint(item, "compiles", m->jit.compiles);
+		json_ms(item, "compile_ms", m->jit.compile_ns);
+		json_uint(item, "cache_loads", m->jit.cache_loads);
+		json_ms(item, "cache_load_ms", m->jit.cache_load_ns);
+		json_uint(item, "cache_stores", m->jit.cache_stores);
+		json_ms(item, "cache_store_ms", m->jit.cache_store_ns);
+		json_uint(item, "without_module", m->jit_alone);
+	}
 	item = json_object(o, "loads");
 	json_uint(item, "count", m->n_loads);
 	json_uint(item, "failed", m->failed);
@@ -220,6 +225,8 @@ static void identity_json(cJSON *o, const struct session *s, const struct proces
 	json_bool(o, "redacted", p->redacted);
 	json_string(o, "gpu_records", records);
 	json_string(o, "reason", *reason ? reason : NULL);
+	if (process_info(p, "modules_by", NULL))
+		json_string(o, "modules_by", process_info(p, "modules_by", NULL));
 	json_string(o, "cupti_version", process_info(p, "cupti_version", NULL));
 	json_string(o, "cupti_path", process_info(p, "cupti_path", NULL));
 	json_string(o, "driver_version", process_info(p, "driver_version", NULL));

@@ -135,11 +135,15 @@ static void recorded_line(const struct process *p, struct print_style st)
 {
 	const char *reason, *records = process_gpu_records(p, &reason);
 	const char *level = event_enum_name(EVENT_PROCESS, PROCESS_LEVEL, p->level);
-	bool full = !strcmp(records, "full");
+	bool full = !strcmp(records, "full"), by_entry_points = process_by_entry_points(p);
 
-	printf(LABEL "level %s, GPU records %s%s%s", "recorded", level ? level : "?",
-	       full ? "" : st.warn, records, full ? "" : st.off);
-	if (*reason && !full) {
+	if (by_entry_points)
+		printf(LABEL "level %s, at the driver's entry points, without CUPTI", "recorded",
+		       level ? level : "?");
+	else
+		printf(LABEL "level %s, GPU records %s%s%s", "recorded", level ? level : "?",
+		       full ? "" : st.warn, records, full ? "" : st.off);
+	if (*reason && !full && !by_entry_points) {
 		fputs(": ", stdout);
 		print_text(reason, strlen(reason), 0);
 	}
@@ -237,6 +241,10 @@ static void code_lines(const struct process *p)
 	       "modules", m->n_modules, how[MODULE_COMPILED], how[MODULE_CACHED],
 	       how[MODULE_LOADED], how[MODULE_UNKNOWN], m->n_loads, plural(m->n_loads),
 	       print_ns(a, load_ns), m->failed);
+	if (process_by_entry_points(p)) {
+		printf(LABEL "not recorded at level churn\n", "driver JIT");
+		return;
+	}
 	printf(LABEL "%" PRIu64 " compile%s (%s)", "driver JIT", m->jit.compiles,
 	       plural(m->jit.compiles), print_ns(a, m->jit.compile_ns));
 	printf(", %" PRIu64 " from its cache (%s)", m->jit.cache_loads,

@@ -10,8 +10,8 @@
 #include "trace/err.h"
 #include "trace/reader.h"
 
-static int run(const struct process *p, const struct session_files *f, size_t i,
-	       const char *command, op_fn fn, void *arg, struct op_stream_status *ret)
+static int run(const struct process *p, const struct session_files *f, size_t i, const char *command,
+	       uint64_t stride, op_fn fn, void *arg, struct op_stream_status *ret)
 {
 	struct reader *r;
 	int err;
@@ -25,7 +25,7 @@ static int run(const struct process *p, const struct session_files *f, size_t i,
 	case SESSION_OPEN:
 		break;
 	}
-	err = op_stream_run(p, r, fn, arg, ret);
+	err = op_stream_run(p, r, stride, fn, arg, ret);
 	reader_close(r);
 	if (err)
 		return say_fail(err == TRACE_E_NOMEM ? EXIT_SYSTEM : EXIT_INPUT, command,
@@ -34,8 +34,8 @@ static int run(const struct process *p, const struct session_files *f, size_t i,
 	return EXIT_OK;
 }
 
-int session_ops(const struct session *s, const char *command, size_t process, op_fn fn, void *arg,
-		struct op_stream_status *ret)
+int session_ops(const struct session *s, const char *command, size_t process, uint64_t stride, op_fn fn,
+		void *arg, struct op_stream_status *ret)
 {
 	const struct process *p = s->list[process];
 	struct session_files f;
@@ -50,7 +50,7 @@ int session_ops(const struct session *s, const char *command, size_t process, op
 	code = -1;
 	for (size_t i = 0; i < f.n && code < 0; i++)
 		if (!strcmp(f.names[i], p->file))
-			code = run(p, &f, i, command, fn, arg, ret);
+			code = run(p, &f, i, command, stride, fn, arg, ret);
 	session_files_release(&f);
 	if (code < 0)
 		return say_fail(EXIT_INPUT, command, "'%s' is not in '%s' any more", p->file,

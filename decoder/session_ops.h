@@ -9,10 +9,10 @@
 struct session;
 
 /*
- * Of s->list[process]. EXIT_OK, or another exit code after one sentence from `command`, with what
- * could be read given out (*ret is filled in any case).
+ * Of s->list[process]; stride: of op_stream_run(). EXIT_OK, or another exit code after one sentence from
+ * `command`, with what could be read given out (*ret is filled in any case).
  */
-int session_ops(const struct session *s, const char *command, size_t process, op_fn fn, void *arg,
-		struct op_stream_status *ret);
+int session_ops(const struct session *s, const char *command, size_t process, uint64_t stride, op_fn fn,
+		void *arg, struct op_stream_status *ret);
 
 #endif

@@ -8,9 +8,6 @@
 #include "decoder/op_stream.h"
 #include "decoder/process_model.h"
 #include "decoder/session_model.h"
-#include "decoder/session_ops.h"
-
-#define OVERLAP_MAX 16u /* passes at one time that are looked at */
 
 /* One shape while it is counted. */
 struct counting {
@@ -24,25 +21,12 @@ struct counting {
 	struct idmap run_by_graph;
 };
 
-/* Where a thread is in the list of passes. */
-struct cursor {
-	size_t next;   /* first pass that is not looked at yet */
-	size_t at;     /* its last one that began; SIZE_MAX: none */
-	uint64_t left; /* kernels and replays that still belong to it */
-};
-
 struct mixing {
 	const struct session *s;
 	const struct process *p;
 	const struct pass_table *t;
-	struct counting *own;    /* by shape: launched by the thread of the pass */
-	struct counting *others; /* by threads that have no passes */
-	uint64_t *expected;      /* by shape: kernels and replays of its passes */
-	bool *steady;            /* by shape: it has passes after the warm-up, and only they are read */
-	struct cursor *cursors;
-	size_t n_cursors, cursors_cap;
-	struct idmap by_tid;     /* threads with passes */
-	size_t begun;            /* passes that began, of all threads */
+	struct counting *shapes; /* as t->shapes */
+	bool *steady;            /* by shape: it has passes after the warm-up, and only they count */
 };
 
 /* --- counting */
@@ -61,15 +45,15 @@ static struct shape_kernel *kernel_of(struct counting *c, const struct session *
 	return &m->list[i];
 }
 
-static void count_replay(struct counting *c, const struct process *p, const struct op *op, uint64_t ns)
+static void count_replays(struct counting *c, const struct process *p, uint32_t graph, const struct pass_ran *x)
 {
-	uint32_t g = op->symbol == OP_SYMBOL_NONE ? IDMAP_NONE : idmap_get(&p->graphs.by_id, op->symbol), i;
+	uint32_t g = graph == OP_SYMBOL_NONE ? IDMAP_NONE : idmap_get(&p->graphs.by_id, graph), i;
 
-	c->mix.replays++;
-	c->mix.replay_ns += ns;
+	c->mix.replays += x->count;
+	c->mix.replay_ns += x->ns;
 	if (g == IDMAP_NONE || p->graphs.list[g].unlisted ||
 	    (!p->graphs.list[g].n_kernels && p->graphs.list[g].kernel_nodes)) {
-		c->mix.unlisted_replays++;
+		c->mix.unlisted_replays += x->count;
 		return;
 	}
 	i = idmap_get(&c->run_by_graph, g);
@@ -79,114 +63,52 @@ static void count_replay(struct counting *c, const struct process *p, const stru
 		MEM_MORE(c->runs, c->n_runs, c->runs_cap);
 		c->runs[c->n_runs++] = (struct run){ .graph = g };
 	}
-	c->runs[i].count++;
-	c->runs[i].ns += ns;
+	c->runs[i].count += x->count;
+	c->runs[i].ns += x->ns;
 }
 
-static void count(struct mixing *m, struct counting *c, const struct op *op)
+static void count(struct mixing *m, struct counting *c, const struct pass_ran *x)
 {
-	const uint64_t ns = op->gpu_start && op->gpu_end > op->gpu_start ? op->gpu_end - op->gpu_start : 0;
+	const struct pass_code *code = &m->t->codes[x->code];
 	enum kernel_class cls = KERNEL_CLASS_UNKNOWN;
 
-	if (op->kind == OP_GRAPH) {
-		count_replay(c, m->p, op, ns);
+	if (code->kind == OP_GRAPH) {
+		count_replays(c, m->p, code->symbol, x);
 		return;
 	}
-	if (op->symbol != OP_SYMBOL_NONE) {
-		struct shape_kernel *k = kernel_of(c, m->s, op->symbol);
+	if (code->symbol != OP_SYMBOL_NONE) {
+		struct shape_kernel *k = kernel_of(c, m->s, code->symbol);
 
-		k->count++;
-		k->ns += ns;
+		k->count += x->count;
+		k->ns += x->ns;
 		cls = k->cls;
 	}
-	c->mix.kernels[cls]++;
-	c->mix.ns[cls] += ns;
+	c->mix.kernels[cls] += x->count;
+	c->mix.ns[cls] += x->ns;
 }
 
-/* --- which pass */
-
-static bool is_read(const struct mixing *m, const struct pass *x)
+static void count_passes(struct mixing *m)
 {
-	return x->shape < m->t->n_shapes && (!x->warmup || !m->steady[x->shape]);
-}
+	const struct pass_table *t = m->t;
 
-static void count_own(struct mixing *m, struct cursor *c, const struct op *op)
-{
-	const struct pass *x;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct pass *x = pass_nth(t, i);
 
-	for (; c->next < m->t->n; c->next++) {
-		x = pass_nth(m->t, c->next);
-		if (x->host_start > op->host_start)
-			break;
-		if (x->tid == op->tid) {
-			c->at = c->next;
-			c->left = (uint64_t)x->kernels + x->graph_launches;
-		}
-	}
-	if (c->at == SIZE_MAX || !c->left)
-		return;
-	x = pass_nth(m->t, c->at);
-	if (op->host_start > x->end || !is_read(m, x))
-		return;
-	c->left--;
-	count(m, &m->own[x->shape], op);
-}
-
-/* Of a thread without passes of its own: the one pass in whose time it is, if it is one only. */
-static void count_other(struct mixing *m, const struct op *op)
-{
-	const struct pass *found = NULL;
-
-	while (m->begun < m->t->n && pass_nth(m->t, m->begun)->host_start <= op->host_start)
-		m->begun++;
-	for (size_t i = m->begun; i-- > 0 && m->begun - i <= OVERLAP_MAX;) {
-		const struct pass *x = pass_nth(m->t, i);
-
-		if (x->end < op->host_start || x->host_start > op->host_start)
-			continue;
-		if (found)
-			return;
-		found = x;
-	}
-	if (found && is_read(m, found))
-		count(m, &m->others[found->shape], op);
-}
-
-static bool take(void *arg, const struct op *op)
-{
-	struct mixing *m = arg;
-	uint32_t i;
-
-	if ((op->kind != OP_KERNEL && op->kind != OP_GRAPH) || op->captured)
-		return true;
-	i = idmap_get(&m->by_tid, op->tid);
-	if (i == IDMAP_NONE)
-		count_other(m, op);
-	else
-		count_own(m, &m->cursors[i], op);
-	return true;
-}
-
-static void prepare(struct mixing *m)
-{
-	for (size_t i = 0; i < m->t->n; i++) {
-		const struct pass *x = pass_nth(m->t, i);
-
-		if (idmap_get(&m->by_tid, x->tid) == IDMAP_NONE) {
-			idmap_put(&m->by_tid, x->tid, (uint32_t)m->n_cursors);
-			MEM_MORE(m->cursors, m->n_cursors, m->cursors_cap);
-			m->cursors[m->n_cursors++] = (struct cursor){ .at = SIZE_MAX };
-		}
-		if (x->shape < m->t->n_shapes)
+		if (x->shape < t->n_shapes)
 			m->steady[x->shape] |= !x->warmup;
 	}
-	for (size_t i = 0; i < m->t->n; i++) {
-		const struct pass *x = pass_nth(m->t, i);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct pass *x = pass_nth(t, i);
+		struct counting *c;
 
-		if (!is_read(m, x))
+		if (x->shape >= t->n_shapes || (x->warmup && m->steady[x->shape]))
 			continue;
-		m->own[x->shape].mix.passes++;
-		m->expected[x->shape] += (uint64_t)x->kernels + x->graph_launches;
+		c = &m->shapes[x->shape];
+		c->mix.passes++;
+		for (uint64_t k = x->ran_at; k < x->ran_at + x->n_ran; k++) {
+			spill_touch(t->ran_window, k);
+			count(m, c, &t->ran[k]);
+		}
 	}
 }
 
@@ -213,39 +135,6 @@ static void expand_runs(struct counting *c, const struct mixing *m)
 	}
 }
 
-static uint64_t items(const struct shape_mix *m)
-{
-	uint64_t n = m->replays;
-
-	for (unsigned k = 0; k < KERNEL_CLASS_COUNT; k++)
-		n += m->kernels[k];
-	return n;
-}
-
-static void add(struct counting *to, const struct counting *from, const struct session *s)
-{
-	struct shape_mix *a = &to->mix;
-	const struct shape_mix *b = &from->mix;
-
-	for (size_t i = 0; i < b->n; i++) {
-		struct shape_kernel *k = kernel_of(to, s, b->list[i].name);
-
-		k->count += b->list[i].count;
-		k->ns += b->list[i].ns;
-		k->replayed += b->list[i].replayed;
-	}
-	for (unsigned k = 0; k < KERNEL_CLASS_COUNT; k++) {
-		a->kernels[k] += b->kernels[k];
-		a->ns[k] += b->ns[k];
-		a->replayed[k] += b->replayed[k];
-	}
-	a->replays += b->replays;
-	a->replay_ns += b->replay_ns;
-	a->compiler_replays += b->compiler_replays;
-	a->compiler_replay_ns += b->compiler_replay_ns;
-	a->unlisted_replays += b->unlisted_replays;
-}
-
 static int by_time(const void *a, const void *b)
 {
 	const struct shape_kernel *x = a, *y = b;
@@ -258,60 +147,32 @@ static int by_time(const void *a, const void *b)
 	return (x->name > y->name) - (x->name < y->name);
 }
 
-static void counting_release(struct counting *c)
-{
-	idmap_release(&c->by_name);
-	idmap_release(&c->run_by_graph);
-	free(c->runs);
-}
-
-/*
- * Threads that work for another's pass (a backward pass) were joined to it when passes were found, and
- * its counts hold their work; other threads' work at the same time is not the pass's.
- */
-static void finish(struct mixing *m, struct shape_mixes *ret)
-{
-	for (size_t i = 0; i < ret->n; i++) {
-		struct counting *own = &m->own[i], *others = &m->others[i];
-
-		expand_runs(own, m);
-		expand_runs(others, m);
-		if (items(&own->mix) * 10 < m->expected[i] * 9)
-			add(own, others, m->s);
-		ret->list[i] = own->mix;
-		if (own->mix.n)
-			qsort(own->mix.list, own->mix.n, sizeof(*own->mix.list), by_time);
-		free(others->mix.list);
-		counting_release(own);
-		counting_release(others);
-	}
-}
-
 void shape_mixes_find(struct shape_mixes *ret, const struct session *s, size_t process)
 {
 	const struct pass_table *t = &s->list[process]->passes;
 	struct mixing m = { .s = s, .p = s->list[process], .t = t };
-	struct op_stream_status status;
 
 	*ret = (struct shape_mixes){ 0 };
 	if (!t->n)
 		return;
 	ret->n = t->n_shapes;
 	ret->list = mem_zalloc(ret->n, sizeof(*ret->list));
-	m.own = mem_zalloc(ret->n, sizeof(*m.own));
-	m.others = mem_zalloc(ret->n, sizeof(*m.others));
-	m.expected = mem_zalloc(ret->n, sizeof(*m.expected));
+	m.shapes = mem_zalloc(ret->n, sizeof(*m.shapes));
 	m.steady = mem_zalloc(ret->n, sizeof(*m.steady));
-	prepare(&m);
-	/* A trace that cannot be read again gives fewer kernels, and a verdict of unknown. */
-	session_ops(s, "phases", process, take, &m, &status);
-	finish(&m, ret);
-	free(m.own);
-	free(m.others);
-	free(m.expected);
+	count_passes(&m);
+	for (size_t i = 0; i < ret->n; i++) {
+		struct counting *c = &m.shapes[i];
+
+		expand_runs(c, &m);
+		if (c->mix.n)
+			qsort(c->mix.list, c->mix.n, sizeof(*c->mix.list), by_time);
+		ret->list[i] = c->mix;
+		idmap_release(&c->by_name);
+		idmap_release(&c->run_by_graph);
+		free(c->runs);
+	}
+	free(m.shapes);
 	free(m.steady);
-	free(m.cursors);
-	idmap_release(&m.by_tid);
 }
 
 void shape_mixes_release(struct shape_mixes *m)

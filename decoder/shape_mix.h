@@ -1,6 +1,6 @@
 /*
  * shape_mix: what the passes of each shape are made of: kernels by name and by class, run one by one or
- * inside replays. A third reading of the process's trace, after passes_find(). Passes of one shape ran the
+ * inside replays. Summed up from what each pass ran (pass_work.h), after passes_find(). Passes of one shape ran the
  * same kernels, so the mix is kept by shape and memory does not follow the number of passes.
  *
  * Times ns, sums over the passes of the shape. No errors; one thread.

@@ -198,7 +198,7 @@ static void lost_banner(const struct session *s)
 
 void timeline_limits(const struct session *s)
 {
-	size_t unknown = 0, blind = 0, churn = 0, unwatched = 0;
+	size_t unknown = 0, blind = 0, churn = 0, unwatched = 0, without_jit = 0;
 
 	for (size_t i = 0; i < s->episodes.n; i++)
 		unknown += s->episodes.list[i].kind == EPISODE_CODE &&
@@ -209,6 +209,7 @@ void timeline_limits(const struct session *s)
 
 		blind += code && !p->stacks.n_frames;
 		churn += code && p->level == LEVEL_CHURN;
+		without_jit += code && process_by_entry_points(p);
 		unwatched += code && !module_compilers_seen(s, p);
 	}
 	if (unknown)
@@ -231,6 +232,8 @@ void timeline_limits(const struct session *s)
 		       unwatched, unwatched == 1 ? "" : "es");
 	if (churn)
 		printf("note: level churn records no GPU work: stalls are unknown\n");
+	if (without_jit)
+		printf("note: nor, without CUPTI, the driver's JIT: whether PTX was compiled or cached is unknown\n");
 	if (s->episodes.unlisted || s->episodes.near_dropped)
 		printf("note: %" PRIu64 " episodes and %" PRIu64
 		       " launches near them are not listed\n",

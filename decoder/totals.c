@@ -74,7 +74,9 @@ static void add_process(struct totals *t, const struct process *p)
 {
 	const char *reason;
 
-	if (strcmp(process_gpu_records(p, &reason), "full")) {
+	if (process_by_entry_points(p)) {
+		t->without_jit++;
+	} else if (strcmp(process_gpu_records(p, &reason), "full")) {
 		t->without_gpu++;
 		if (!t->reason)
 			t->reason = mem_text(reason, strlen(reason));

@@ -13,7 +13,8 @@ struct totals {
 	size_t processes;
 	uint64_t kernels, graph_launches, modules, jit_compiles, lost;
 	size_t cut_off;       /* without an END record */
-	size_t without_gpu;   /* gpu_records is not "full" */
+	size_t without_gpu;   /* gpu_records is not "full", though the level asks for them */
+	size_t without_jit;   /* level churn without CUPTI: the driver's compiles are not known */
 	char *reason;         /* why, of the first of them; or NULL */
 	size_t unreadable;
 };

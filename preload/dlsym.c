@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cupti/entry_points.h"
 #include "preload/compilers.h"
 #include "preload/loaded.h"
 
@@ -109,6 +110,60 @@ static bool answer_default(enum call_id id, const char *name, const void *caller
 	return first != NULL;
 }
 
+/*
+ * True when RTLD_NEXT of this caller would end at our export: the caller comes before us in the order
+ * of the loader, and nobody in between has the name. What is before us was there when the process
+ * started and is never unloaded.
+ */
+static bool next_is_ours(const void *caller, const char *name)
+{
+	struct link_map *theirs = NULL, *map = NULL;
+	Dl_info info;
+
+	if (!dladdr1(caller, &info, (void **)&theirs, RTLD_DL_LINKMAP) ||
+	    !dladdr1((const void *)dlsym_answer, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
+		return false;
+	for (map = map->l_prev; map && map != theirs; map = map->l_prev)
+		if (loaded_beside(map->l_ld, name))
+			return false;
+	return map != NULL;
+}
+
+/*
+ * A function of the driver that we export (entry_points.h). Here a name that would end at our export is
+ * never answered with it: a program may ask whether there is a driver at all.
+ */
+static bool answer_driver(void *handle, const char *name, const void *caller, void **ret)
+{
+	unsigned id = entry_point_find(name);
+	int saved_errno;
+	void *found;
+
+	if (id == ENTRY_NONE || loaded_is_self(caller))
+		return false;
+	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT) {
+		if (!loaded_anywhere(name)) {
+			*ret = nobody(caller, name);
+			return true;
+		}
+		found = dlsym_next_to_us(name);
+		/* RTLD_NEXT is how hooks go on: to our export, when there is a function behind it. */
+		if (handle == RTLD_NEXT ? found || !next_is_ours(caller, name) :
+					  !loaded_is_self(look_up(libc_dlsym, RTLD_DEFAULT, name)))
+			return false;
+		if (!found)
+			found = nobody(caller, name);
+	} else {
+		found = look_up((dlsym_fn)dlsym_jump, handle, name);
+		if (loaded_is_self(found)) /* dlopen(NULL) */
+			found = dlsym_next_to_us(name);
+	}
+	saved_errno = errno;
+	*ret = entry_point_wrap(id, found);
+	errno = saved_errno;
+	return true;
+}
+
 /* True with *ret: this is the answer. False: jump to the real one. Keeps errno as that does. */
 EARLIEST bool dlsym_answer(void *handle, const char *name, const void *caller, void **ret)
 {
@@ -124,6 +179,8 @@ EARLIEST bool dlsym_answer(void *handle, const char *name, const void *caller, v
 	}
 	if (!__atomic_load_n(&dlsym_follows, __ATOMIC_ACQUIRE))
 		return false;
+	if (*name == 'c')
+		return name[1] == 'u' && answer_driver(handle, name, caller, ret);
 	/* Most of those that the first character let through: 4 ns, where the table takes 22. */
 	if (strncmp(name, "nv", 2) && strncmp(name, "__nv", 4))
 		return false;
@@ -159,6 +216,8 @@ __asm__(".pushsection .text\n"
 	"	cmpb $0, dlsym_follows(%rip)\n"
 	"	je 1f\n"
 	"	cmpb $'n', (%rsi)\n"
+	"	je 2f\n"
+	"	cmpb $'c', (%rsi)\n"
 	"	je 2f\n"
 	"	cmpb $'_', (%rsi)\n"
 	"	je 2f\n"
@@ -202,6 +261,8 @@ __asm__(".pushsection .text\n"
 	"	cbz w9, 1f\n"
 	"	ldrb w9, [x1]\n"
 	"	cmp w9, #'n'\n"
+	"	b.eq 2f\n"
+	"	cmp w9, #'c'\n"
 	"	b.eq 2f\n"
 	"	cmp w9, #'_'\n"
 	"	b.eq 2f\n"

@@ -1,8 +1,9 @@
 /*
- * dlsym: the hook that sees compiler libraries found at run time (ctypes, CuPy, XLA).
+ * dlsym: the hook that sees compiler libraries found at run time (ctypes, CuPy, XLA), and at level
+ * churn the driver's functions.
  *
  * The exported dlsym is a few instructions that jump to the real one, so that RTLD_NEXT and
- * RTLD_DEFAULT mean what they mean to its caller. Only for a name of compiler_calls.h it looks
+ * RTLD_DEFAULT mean what they mean to its caller. Only for a name of compiler_calls.h or entry_list.h it looks
  * closer, and only when JITNESS_DLSYM is on. x86_64 and aarch64; elsewhere there is no hook.
  * dlvsym is not hooked. Works before the constructor.
  */
@@ -11,7 +12,10 @@
 
 #include <stdbool.h>
 
-/* Constructor: from now on dlsym gives wrappers for the functions of compiler_calls.h. */
+/*
+ * Constructor: from now on dlsym gives wrappers for the functions of compiler_calls.h, and for the
+ * driver's while they are followed (entry_points.h).
+ */
 void dlsym_follow(bool on);
 
 /* What comes behind this library in the global scope: dlsym(RTLD_NEXT, name) past the hook. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cupti/emit.h"
+#include "cupti/entry_points.h"
 #include "cupti/session.h"
 #include "preload/children.h"
 #include "preload/compilers.h"
@@ -162,6 +163,7 @@ static void tracer_start(void)
 		.redact = options.redact,
 		.wake = threads_wake,
 		.stack = options.stacks == STACKS_OFF ? NULL : stack_take,
+		.entry_points = entry_points_follow(),
 	};
 	struct cupti_fail fail = { .call = "" };
 	uint64_t start_ns = emit_now();
@@ -180,7 +182,7 @@ static void tracer_start(void)
 	stack_start(options.stacks, options.redact);
 	compilers_started(options.stacks != STACKS_OFF);
 	start_chained();
-	if (cupti_start(&cupti, &fail) != GPU_RECORDS_FULL)
+	if (cupti_start(&cupti, &fail) != GPU_RECORDS_FULL && !cupti.entry_points)
 		log_warn("GPU records are missing: %s (%d) %s", fail.call, fail.code, fail.detail);
 	if (threads_start(&(struct threads_config){ .journal = &journal,
 						    .writer = writer,
@@ -256,6 +258,9 @@ __attribute__((constructor)) static void tracer_load(void)
 		log_err("tracing is off for this process: the library cannot find itself");
 	} else {
 		set_injection();
+		/* Level churn has no use for CUPTI, whose presence alone slows graph replays down. */
+		if (options.level == LEVEL_CHURN && options.dlsym)
+			entry_points_load();
 		compilers_load(options.dlsym, options.redact);
 		if (options.nvtx)
 			nvtx_load(self_path, options.redact);

@@ -210,6 +210,33 @@ bool loaded_anywhere(const char *symbol)
 	return loaded_beside(NULL, symbol) != NULL;
 }
 
+struct symbol_of {
+	const char *soname, *name;
+	void *found;
+};
+
+static int find_in(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct symbol_of *q = arg;
+	struct object o;
+
+	(void)size;
+	if (!object_read(&o, info) || !o.soname || strcmp(o.soname, q->soname))
+		return 0;
+	q->found = lookup(&o, q->name);
+	return q->found != NULL;
+}
+
+void *loaded_in(const char *soname, const char *symbol)
+{
+	struct symbol_of q = { soname, symbol, NULL };
+	int saved_errno = errno;
+
+	dl_iterate_phdr(find_in, &q);
+	errno = saved_errno;
+	return q.found;
+}
+
 /* --- whom a call was meant for */
 struct candidate {
 	void *address;

@@ -18,6 +18,9 @@ uint64_t loaded_generation(void);
 /* Address of a symbol that the object holding `address` defines; NULL: none. */
 void *loaded_beside(const void *address, const char *symbol);
 
+/* Address of a symbol that the library of this soname defines; NULL: none, or it is not loaded. */
+void *loaded_in(const char *soname, const char *symbol);
+
 /* True when an object other than this library defines the symbol. */
 bool loaded_anywhere(const char *symbol);
 

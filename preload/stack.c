@@ -106,13 +106,21 @@ void stack_start(enum stack_mode mode, bool redact)
 static __attribute__((noinline)) uint32_t take_native(void)
 {
 	struct unwind_frame frame[UNWIND_MAX];
-	unsigned n = unwind_take(frame, UNWIND_MAX), inner = 0;
-	uint32_t id = 0;
+	struct unwind_known known;
+	unsigned n = unwind_take(frame, UNWIND_MAX, &known), inner = 0;
+	uint32_t id = 0, parent;
+	bool all = true;
 
+	if (known.id)
+		return known.id;
 	while (inner < n && frame[inner].tracer)
 		inner++;
-	while (n-- > inner)
-		id = frames_native(id, frame[n].object, frame[n].offset);
+	while (n-- > inner) {
+		parent = id;
+		id = frames_native(parent, frame[n].object, frame[n].offset);
+		all = all && id != parent; /* the same: there was no room, which is counted each time */
+	}
+	unwind_name(&known, all ? id : 0);
 	return id;
 }
 

@@ -11,6 +11,7 @@
 
 #include "preload/objects.h"
 #include "preload/unwind_libc.h"
+#include "preload/unwind_memo.h"
 
 #define PAGE 4096u
 
@@ -22,6 +23,8 @@ struct walk {
 	uintptr_t readable, readable_end; /* pages that were probed */
 	struct object object[WALK_OBJECTS];
 	unsigned n_objects, n_frames;
+	struct memo_entry *memo; /* gets what is read; or NULL */
+	bool whole;              /* one unbroken piece of memory was read, and nothing else */
 };
 
 /*
@@ -46,6 +49,7 @@ static bool readable(struct walk *w, uintptr_t addr)
 	if (page == w->readable_end) {
 		w->readable_end += PAGE;
 	} else {
+		w->whole = w->whole && !w->readable;
 		w->readable = page;
 		w->readable_end = page + PAGE;
 	}
@@ -63,10 +67,16 @@ read_word(unw_addr_space_t as, unw_word_t addr, unw_word_t *value, int write, vo
 
 	(void)as;
 	(void)arg;
-	if (write || !w || addr > UINTPTR_MAX - sizeof(*value) || !readable(w, addr) ||
-	    !readable(w, addr + sizeof(*value) - 1))
+	if (!w)
 		return -UNW_EINVAL;
+	if (write || addr > UINTPTR_MAX - sizeof(*value) || !readable(w, addr) ||
+	    !readable(w, addr + sizeof(*value) - 1)) {
+		w->whole = false;
+		return -UNW_EINVAL;
+	}
 	*value = *(const unw_word_t *)addr;
+	if (w->memo)
+		memo_word(w->memo, addr, *value);
 	return 0;
 }
 
@@ -75,6 +85,7 @@ void unwind_start(void)
 	/* Each look-up reads the tables again: a cache would outlive a library that is unloaded. */
 	unw_get_accessors(unw_local_addr_space)->access_mem = read_word;
 	unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);
+	memo_start();
 }
 
 static const struct object *object_at(struct walk *w, uintptr_t addr)
@@ -111,6 +122,9 @@ static void walk_frames(struct walk *w, unw_cursor_t *cursor, struct unwind_fram
 			.tracer = o && o->tracer,
 		};
 		w->base.object = o;
+		if (w->memo)
+			memo_object(w->memo, ip - 1, o ? o->id : 0);
+		w->whole = w->whole && (!o || o->id);
 		/* In no file, as just-in-time compiled code: the rest could only be guessed. */
 	} while (o && o->phdr && w->n_frames < max && unw_step(cursor) > 0);
 }
@@ -121,27 +135,48 @@ static __attribute__((noinline)) void walk_guarded(struct walk *w, unw_context_t
 {
 	unw_cursor_t cursor;
 
-	if (__builtin_setjmp(w->base.bail))
+	if (__builtin_setjmp(w->base.bail)) {
+		w->whole = false;
 		return;
+	}
 	if (!unw_init_local(&cursor, context))
 		walk_frames(w, &cursor, ret, max);
 }
 
-unsigned unwind_take(struct unwind_frame *ret, unsigned max)
+unsigned unwind_take(struct unwind_frame *ret, unsigned max, struct unwind_known *known)
 {
 	unw_context_t context;
 	struct walk w;
 
+	if (known)
+		*known = (struct unwind_known){ 0, NULL };
 	if (unwind_walk_tls || !max)
 		return 0;
 	w.base.object = NULL;
 	w.readable = w.readable_end = 0;
 	w.n_objects = w.n_frames = 0;
+	w.memo = NULL;
+	w.whole = true;
 	unwind_walk_tls = &w.base;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (!unw_getcontext(&context))
-		walk_guarded(&w, &context, ret, max);
+	if (!unw_getcontext(&context)) {
+		if (known)
+			known->id = memo_find((uintptr_t)&context);
+		if (known && !known->id)
+			w.memo = memo_take((uintptr_t)&context);
+		if (!known || !known->id)
+			walk_guarded(&w, &context, ret, max);
+	}
 	atomic_signal_fence(memory_order_seq_cst);
 	unwind_walk_tls = NULL;
+	if (w.whole && w.n_frames && known)
+		known->entry = w.memo;
+	else
+		memo_keep(w.memo, 0);
 	return w.n_frames;
+}
+
+void unwind_name(const struct unwind_known *known, uint32_t id)
+{
+	memo_keep(known->entry, id);
 }

@@ -26,11 +26,21 @@ struct unwind_frame {
 /* Once, after objects_start(), before other threads call unwind_take(). */
 void unwind_start(void);
 
+/* A stack of which the caller has made a number of its own before. */
+struct unwind_known {
+	uint32_t id;              /* that number; 0: not known */
+	struct memo_entry *entry; /* where it will be kept, see unwind_name() */
+};
+
 /*
  * Fills at most max frames, innermost (the caller of this function's caller is near the
  * beginning) first. Stops quietly at code without unwind tables. Returns how many; 0 in
- * a signal handler that interrupted it. Any thread.
+ * a signal handler that interrupted it. Any thread. known: NULL, or gets the number of a
+ * stack that was taken before, instead of frames; when that is 0, unwind_name() must follow.
  */
-unsigned unwind_take(struct unwind_frame *ret, unsigned max);
+unsigned unwind_take(struct unwind_frame *ret, unsigned max, struct unwind_known *known);
+
+/* The number for the stack just taken, which must say all about it; 0: it has none. */
+void unwind_name(const struct unwind_known *known, uint32_t id);
 
 #endif

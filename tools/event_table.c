@@ -5,6 +5,7 @@
 #include "trace/event.h"
 #include "trace/frame.h"
 #include "trace/journal.h"
+#include "trace/keys.h"
 
 static const char *const types[] = { "UINT", "INT", "TIME", "HEX", "STRING", "ENUM" };
 static const char *const transforms[] = { "NONE", "DELTA", "DIFF", "GAP" };
@@ -41,5 +42,6 @@ int main(void)
 	printf("limit SECTION_ROWS_MAX %u\n", SECTION_ROWS_MAX);
 	printf("limit JOURNAL_CHUNKS_MAX %u\n", JOURNAL_CHUNKS_MAX);
 	printf("limit JOURNAL_CHUNK_BYTES_MAX %u\n", JOURNAL_CHUNK_BYTES_MAX);
+	printf("limit KEYS_MAX %u\n", KEYS_MAX);
 	return 0;
 }

@@ -184,6 +184,28 @@ class Column:
         self.p = planes_unpack(planes, self.width, rows, self.low)
 
 
+class KeyedColumn:
+    """A column of a keyed section: of `rows` values, or of `keys` when it is a PICK."""
+
+    def __init__(self, body, at, rows, keys=None):
+        header, at = take(body, at, 20)
+        self.transform, width, _, self.first, low = struct.unpack("<BBHQQ", header)
+        if self.transform == 4 and keys is not None:
+            rows = keys
+        wide, width = width >> 4, width & 15
+        if self.transform > 7 or width > 8 or wide > 8 or (wide and not 1 <= width <= 7):
+            raise Damaged("column")
+        planes, self.end = take(body, at, width * rows)
+        self.p = planes_unpack(planes, width, rows, low)
+        if wide:
+            header, at = take(body, self.end, 12)
+            count, rare_low = struct.unpack("<IQ", header)
+            planes, self.end = take(body, at, wide * count)
+            escape = (low + (1 << 8 * width) - 1) & U64
+            rare = iter(planes_unpack(planes, wide, count, rare_low))
+            self.p = [next(rare, v) if v == escape else v for v in self.p]
+
+
 def refs_check(columns):
     for i, c in enumerate(columns):
         if c.transform == 2 and c.ref >= i:
@@ -216,6 +238,76 @@ def columns_undo(columns):
     return out
 
 
+def signed(v):
+    v &= U64
+    return v - (1 << 64) if v >> 63 else v
+
+
+def remainder(v, i):
+    """The i-th of the four remainders of two rows."""
+    v >>= 2 * i
+    x = (v & 3) | (v >> 8 & 3) << 2 | (v >> 16 & 3) << 4 | (v >> 24 & 3) << 6
+    return -(x >> 1) - 1 if x & 1 else x >> 1
+
+
+def times_undo(gaps, spans, rests, rate, first):
+    """Values of the two columns that are TICKS and SPAN."""
+    starts, ends = [], []
+    tick = line = total = 0
+    moves = rate & 0xFFFFFFFF != 0
+    for i, (gap, span) in enumerate(zip(gaps, spans)):
+        for k, (step, out) in enumerate(((gap, starts), (span, ends))):
+            tick = signed(tick + step)
+            rest = remainder(rests[i // 2], i % 2 * 2 + k)
+            at = signed(line + ((tick * rate) >> 16)) >> 16
+            out.append((first + at + rest) & U64)
+            total += rest
+        if i % 64 == 63:
+            line = signed(line + total * 512) if moves else 0
+            total = 0
+    return starts, ends
+
+
+def means_undo(spans, keys):
+    """Spans out of what they are more than the mean of those before them with the same key."""
+    means, out = {}, []
+    for span, key in zip(spans, keys):
+        mean = means.get(key, 0)
+        span = (span + (mean >> 4)) & U64
+        now = signed(span << 4)
+        means[key] = signed(mean + (signed(now - mean) >> 2)) if mean else now
+        out.append(span)
+    return out
+
+
+def keyed_read(body, at, kind, n_columns, rows, tid, n_keys):
+    """The section whose columns begin at `at` and where the next one begins."""
+    if n_columns < 2 or not n_keys:
+        raise Damaged("keyed section")
+    if n_keys > LIMITS["KEYS_MAX"]:
+        raise Damaged("keys")
+    columns = [KeyedColumn(body, at, rows)]
+    columns.append(KeyedColumn(body, columns[-1].end, (rows + 1) // 2))
+    for _ in range(n_columns):
+        columns.append(KeyedColumn(body, columns[-1].end, rows, n_keys))
+    key_column, rest, gap, span, *others = columns
+    if (key_column.transform or rest.transform or gap.transform != 5 or span.transform not in (6, 7)
+            or span.first >> 63 or any(c.transform not in (0, 1, 4) for c in others)):
+        raise Damaged("transform")
+    keys = [k if k < n_keys else 0 for k in key_column.p]
+    spans = means_undo(span.p, keys) if span.transform == 7 else span.p
+    values = list(times_undo(gap.p, spans, rest.p, span.first, gap.first))
+    for c in others:
+        if c.transform == 4:
+            values.append([c.p[k] for k in keys])
+        elif c.transform == 1:
+            v = c.first
+            values.append([v := (v + step) & U64 for step in c.p])
+        else:
+            values.append(c.p)
+    return Section(kind, tid, rows, values[:FIELDS_MAX], None), columns[-1].end
+
+
 def blobs_read(body, at, rows, blob_bytes):
     lengths = Column(body, at, rows)
     if lengths.transform != 0:
@@ -236,6 +328,8 @@ def section_read(body, at):
     kind, n_columns, rows, tid, blob_bytes = struct.unpack("<HHIII", header)
     if rows > LIMITS["SECTION_ROWS_MAX"]:
         raise Damaged("rows")
+    if n_columns & 0x8000:
+        return keyed_read(body, at, kind, n_columns & 0x7FFF, rows, tid, blob_bytes)
     columns = []
     for _ in range(n_columns):
         columns.append(Column(body, at, rows))
@@ -298,7 +392,7 @@ def header_end(data):
     version, header_bytes, features = struct.unpack_from("<HHI", data, 8)
     whole = (data[:8] == b"JITNESS\n"
              and xxh64(data[:28]) & 0xFFFFFFFF == struct.unpack_from("<I", data, 28)[0])
-    if whole and (version > 1 or features):
+    if whole and (version > 1 or features & ~1):
         raise NotATrace("written by a newer format version")
     if whole and version and header_bytes >= 32:
         return header_bytes

@@ -5,6 +5,9 @@
 
 #include "trace/encode.h"
 #include "trace/err.h"
+#include "trace/keyed.h"
+#include "trace/keys.h"
+#include "trace/ticks.h"
 #include "trace/wire.h"
 
 /* By kind, so that a column which does not change keeps its contents from section to section. */
@@ -22,6 +25,10 @@ struct section_scratch {
 	size_t zero_room;
 	uint32_t *blob_at;
 	size_t blob_at_room;
+	/* Of keyed sections: rows values each, then n_keys values. */
+	uint32_t *key;
+	uint64_t *rest, *table;
+	size_t key_room, rest_room, table_room;
 };
 
 struct section_scratch *section_scratch_new(void)
@@ -38,6 +45,9 @@ void section_scratch_free(struct section_scratch *m)
 			free(m->of[k].col[i]);
 	free(m->zero);
 	free(m->blob_at);
+	free(m->key);
+	free(m->rest);
+	free(m->table);
 	free(m);
 }
 
@@ -64,27 +74,97 @@ struct packed {
 	uint16_t ref;
 	uint64_t first, low;
 	const uint8_t *planes;
+	/* Exceptions, in keyed sections. */
+	uint8_t rare_width; /* 0: none */
+	uint32_t rare;
+	uint64_t rare_low;
+	const uint8_t *rare_planes;
 };
 
-/* Bytes used, or an error; what the transform refers to is not checked. */
-static long packed_get(struct packed *ret, const uint8_t *p, size_t n, uint32_t rows)
+#define RARE_HEADER_BYTES 12
+
+/* The exceptions at p: bytes used, or an error. */
+static long rare_get(struct packed *c, const uint8_t *p, size_t n)
 {
-	struct packed c;
+	if (n < RARE_HEADER_BYTES)
+		return TRACE_E_TRUNC;
+	c->rare = get_le32(p);
+	c->rare_low = get_le64(p + 4);
+	c->rare_planes = p + RARE_HEADER_BYTES;
+	if ((uint64_t)c->rare_width * c->rare > n - RARE_HEADER_BYTES)
+		return TRACE_E_TRUNC;
+	return (long)(RARE_HEADER_BYTES + (size_t)c->rare_width * c->rare);
+}
+
+/* Bytes used, or an error; what the transform refers to is not checked. */
+static long packed_get(struct packed *ret, const uint8_t *p, size_t n, uint32_t rows, bool keyed)
+{
+	struct packed c = { .rare_width = 0 };
+	size_t used;
+	long rare = 0;
 
 	if (n < COLUMN_HEADER_BYTES)
 		return TRACE_E_TRUNC;
 	c.transform = p[0];
-	c.width = p[1];
+	c.width = keyed ? p[1] & 15 : p[1];
+	c.rare_width = keyed ? p[1] >> 4 : 0;
 	c.ref = get_le16(p + 2);
 	c.first = get_le64(p + 4);
 	c.low = get_le64(p + 12);
 	c.planes = p + COLUMN_HEADER_BYTES;
-	if (c.width > 8 || c.transform > XF_GAP)
+	if (c.width > 8 || c.rare_width > 8 || c.transform > (keyed ? XF_EXPECT : XF_GAP) ||
+	    (c.rare_width && (c.width < 1 || c.width > 7)))
 		return TRACE_E_CORRUPT;
 	if ((uint64_t)c.width * rows > n - COLUMN_HEADER_BYTES)
 		return TRACE_E_TRUNC;
+	used = COLUMN_HEADER_BYTES + (size_t)c.width * rows;
+	if (c.rare_width)
+		rare = rare_get(&c, p + used, n - used);
 	*ret = c;
-	return (long)(COLUMN_HEADER_BYTES + (size_t)c.width * rows);
+	return rare < 0 ? rare : (long)used + rare;
+}
+
+/* Value i of rows in `width` planes. */
+static uint64_t planes_at(const uint8_t *planes, unsigned width, size_t rows, size_t i)
+{
+	uint64_t v = 0;
+
+	for (unsigned b = 0; b < width; b++)
+		v |= (uint64_t)planes[b * rows + i] << (8 * b);
+	return v;
+}
+
+/* The first row from i on whose packed value has all bits set, or rows. */
+static size_t rare_find(const struct packed *c, size_t rows, size_t i)
+{
+	const uint8_t *top = c->planes + (c->width - 1) * rows;
+
+	for (; i < rows; i++) {
+		const uint8_t *hit = memchr(top + i, 0xff, rows - i);
+		unsigned b = 0;
+
+		if (!hit)
+			return rows;
+		i = (size_t)(hit - top);
+		while (b + 1 < c->width && c->planes[b * rows + i] == 0xff)
+			b++;
+		if (b + 1u == c->width)
+			return i;
+	}
+	return rows;
+}
+
+/* Puts the exceptions where they belong. */
+static void rare_undo(uint64_t *out, const struct packed *c, size_t rows)
+{
+	size_t i = 0;
+
+	for (uint32_t k = 0; k < c->rare; k++, i++) {
+		i = rare_find(c, rows, i);
+		if (i >= rows)
+			return;
+		out[i] = c->rare_low + planes_at(c->rare_planes, c->rare_width, c->rare, k);
+	}
 }
 
 static inline __attribute__((always_inline)) void planes_get_w(uint64_t *out, const uint8_t *p,
@@ -125,6 +205,8 @@ static void planes_get(uint64_t *out, const struct packed *c, size_t rows)
 		W(0) W(1) W(2) W(3) W(4) W(5) W(6) W(7) W(8)
 #undef W
 	}
+	if (c->rare_width)
+		rare_undo(out, c, rows);
 }
 
 static void delta_undo(uint64_t *v, uint64_t first, size_t rows)
@@ -151,16 +233,13 @@ static void gap_undo(uint64_t *start, uint64_t *end, uint64_t first, size_t rows
 /* The plain integer i of a column that is not transformed. */
 static uint64_t packed_at(const struct packed *c, uint32_t rows, uint32_t i)
 {
-	uint64_t v = 0;
-
-	for (unsigned b = 0; b < c->width; b++)
-		v |= (uint64_t)c->planes[(size_t)b * rows + i] << (8 * b);
-	return c->low + v;
+	return c->low + planes_at(c->planes, c->width, rows, i);
 }
 
 struct section_head {
 	uint16_t kind, n_cols;
 	uint32_t rows, tid, blob_bytes;
+	uint32_t n_keys; /* 0: not a keyed section */
 };
 
 static int head_get(struct section_head *ret, const uint8_t *p, size_t n)
@@ -172,7 +251,15 @@ static int head_get(struct section_head *ret, const uint8_t *p, size_t n)
 	ret->rows = get_le32(p + 4);
 	ret->tid = get_le32(p + 8);
 	ret->blob_bytes = get_le32(p + 12);
-	return ret->rows > SECTION_ROWS_MAX ? TRACE_E_LIMIT : 0;
+	ret->n_keys = 0;
+	if (ret->n_cols & KEYED_COLUMNS) {
+		ret->n_cols &= (uint16_t)~KEYED_COLUMNS;
+		ret->n_keys = ret->blob_bytes;
+		ret->blob_bytes = 0;
+		if (!ret->n_keys || ret->n_cols < 2)
+			return TRACE_E_CORRUPT;
+	}
+	return ret->rows > SECTION_ROWS_MAX || ret->n_keys > KEYS_MAX ? TRACE_E_LIMIT : 0;
 }
 
 /* The blob lengths and blobs at p: bytes used, or an error. */
@@ -180,7 +267,7 @@ static long blobs_check(const struct section_head *h, const uint8_t *p, size_t n
 {
 	struct packed len;
 	uint64_t sum = 0;
-	long used = packed_get(&len, p, n, h->rows);
+	long used = packed_get(&len, p, n, h->rows, false);
 
 	if (used < 0)
 		return used;
@@ -210,10 +297,70 @@ static bool refs_check(const struct packed *c, unsigned i, const struct packed *
 	return c->transform != XF_DIFF || c->ref < i;
 }
 
+/* Keys and remainders, which are no fields, then times, then others; none refers to another. */
+static bool keyed_transform(const struct packed *c, unsigned i)
+{
+	switch (i) {
+	case 0:
+	case 1:
+		return c->transform == XF_NONE;
+	case 2:
+		return c->transform == XF_TICKS;
+	case 3:
+		return (c->transform == XF_SPAN || c->transform == XF_EXPECT) && !(c->first >> 63);
+	default:
+		return c->transform == XF_NONE || c->transform == XF_DELTA || c->transform == XF_PICK;
+	}
+}
+
+/* How many values column i of a keyed section has; what it picks from is told by its first byte. */
+static uint32_t keyed_rows(const struct section_head *h, unsigned i, const uint8_t *p, size_t n)
+{
+	if (i == 1)
+		return (uint32_t)TICKS_REST(h->rows);
+	return n && *p == XF_PICK ? h->n_keys : h->rows;
+}
+
+/* Bytes of the columns at p, or an error. */
+static long keyed_check(const struct section_head *h, const uint8_t *p, size_t n)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < h->n_cols + 2u; i++) {
+		struct packed c;
+		long used = packed_get(&c, p + at, n - at, keyed_rows(h, i, p + at, n - at), true);
+
+		if (used < 0)
+			return used;
+		if (!keyed_transform(&c, i))
+			return TRACE_E_CORRUPT;
+		at += (size_t)used;
+	}
+	return (long)at;
+}
+
+/* Bytes of the columns at p, or an error. */
+static long plain_check(const struct section_head *h, const uint8_t *p, size_t n)
+{
+	struct packed c, before = { .transform = XF_NONE };
+	size_t at = 0;
+
+	for (unsigned i = 0; i < h->n_cols; i++) {
+		long used = packed_get(&c, p + at, n - at, h->rows, false);
+
+		if (used < 0)
+			return used;
+		if (!refs_check(&c, i, &before))
+			return TRACE_E_CORRUPT;
+		before = c;
+		at += (size_t)used;
+	}
+	return before.transform == XF_GAP ? TRACE_E_CORRUPT : (long)at; /* nothing follows it */
+}
+
 long section_check(uint16_t *ret_kind, uint32_t *ret_rows, const uint8_t *p, size_t n)
 {
 	struct section_head h;
-	struct packed c, before = { .transform = XF_NONE };
 	size_t at = SECTION_HEADER_BYTES;
 	long used;
 	int err;
@@ -223,17 +370,10 @@ long section_check(uint16_t *ret_kind, uint32_t *ret_rows, const uint8_t *p, siz
 	err = head_get(&h, p, n);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < h.n_cols; i++) {
-		used = packed_get(&c, p + at, n - at, h.rows);
-		if (used < 0)
-			return used;
-		if (!refs_check(&c, i, &before))
-			return TRACE_E_CORRUPT;
-		before = c;
-		at += (size_t)used;
-	}
-	if (before.transform == XF_GAP) /* nothing follows it */
-		return TRACE_E_CORRUPT;
+	used = h.n_keys ? keyed_check(&h, p + at, n - at) : plain_check(&h, p + at, n - at);
+	if (used < 0)
+		return used;
+	at += (size_t)used;
 	if (h.blob_bytes) {
 		used = blobs_check(&h, p + at, n - at);
 		if (used < 0)
@@ -245,6 +385,18 @@ long section_check(uint16_t *ret_kind, uint32_t *ret_rows, const uint8_t *p, siz
 	return (long)at;
 }
 
+/* Memory for column i of s. */
+static uint64_t *column_fit(struct section *s, unsigned i, struct columns *m)
+{
+	if (s->rows > m->room[i])
+		m->same[i] = 0;
+	/* At least one, so that the answer is not NULL. */
+	if (!scratch_fit((void **)&m->col[i], &m->room[i], s->rows ? s->rows : 1, sizeof(uint64_t)))
+		return NULL;
+	s->col[i] = m->col[i];
+	return m->col[i];
+}
+
 /*
  * Decodes column i; `before` is the column before it. A GAP stays packed until the
  * DIFF after it. rows is at most SECTION_ROWS_MAX; the bytes were checked.
@@ -252,13 +404,10 @@ long section_check(uint16_t *ret_kind, uint32_t *ret_rows, const uint8_t *p, siz
 static int column_get(struct section *s, unsigned i, const struct packed *c,
 		      const struct packed *before, struct columns *m)
 {
-	uint64_t *v;
+	uint64_t *v = column_fit(s, i, m);
 
-	if (s->rows > m->room[i])
-		m->same[i] = 0;
-	if (!scratch_fit((void **)&m->col[i], &m->room[i], s->rows, sizeof(*v)))
+	if (!v)
 		return TRACE_E_NOMEM;
-	s->col[i] = v = m->col[i];
 	if (c->width == 0 && c->transform == XF_NONE) {
 		same_get(m, i, c->low, s->rows);
 		return 0;
@@ -277,7 +426,7 @@ static int column_get(struct section *s, unsigned i, const struct packed *c,
 static int blobs_get(struct section *s, const uint8_t *p, size_t n, struct section_scratch *m)
 {
 	struct packed len;
-	long used = packed_get(&len, p, n, s->rows);
+	long used = packed_get(&len, p, n, s->rows, false);
 	uint32_t at = 0;
 
 	if (used < 0)
@@ -296,14 +445,14 @@ static int blobs_get(struct section *s, const uint8_t *p, size_t n, struct secti
 }
 
 /* Everything section_get() fills from bytes that section_check() has seen. */
-static int columns_get(struct section *s, const uint8_t *p, size_t n, struct section_scratch *m)
+static int plain_get(struct section *s, const struct section_head *h, const uint8_t *p, size_t n,
+		     struct section_scratch *m)
 {
-	unsigned n_cols = get_le16(p + 2);
 	size_t at = SECTION_HEADER_BYTES;
 	struct packed c, before = { .transform = XF_NONE };
 
-	for (unsigned i = 0; i < n_cols; i++) {
-		long used = packed_get(&c, p + at, n - at, s->rows);
+	for (unsigned i = 0; i < h->n_cols; i++) {
+		long used = packed_get(&c, p + at, n - at, s->rows, false);
 		int err = used < 0 ? (int)used : 0;
 
 		if (!err && i < EVENT_FIELDS_MAX)
@@ -313,27 +462,130 @@ static int columns_get(struct section *s, const uint8_t *p, size_t n, struct sec
 		before = c;
 		at += (size_t)used;
 	}
-	return get_le32(p + 12) ? blobs_get(s, p + at, n - at, m) : 0;
+	return h->blob_bytes ? blobs_get(s, p + at, n - at, m) : 0;
+}
+
+/* A key that is too large is damage; it must not lead out of the table. */
+static void keys_get(uint32_t *key, const struct packed *c, size_t rows, uint32_t n_keys)
+{
+	const uint8_t *p = c->planes;
+
+	if (c->width == 1 && !c->low && !c->rare_width) {
+		for (size_t i = 0; i < rows; i++)
+			key[i] = p[i] < n_keys ? p[i] : 0;
+		return;
+	}
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t v = c->low + planes_at(p, c->width, rows, i);
+
+		key[i] = v < n_keys ? (uint32_t)v : 0;
+	}
+}
+
+static void picks_get(uint64_t *out, const uint64_t *table, const uint32_t *key, size_t rows)
+{
+	for (size_t i = 0; i < rows; i++)
+		out[i] = table[key[i]];
+}
+
+/* Both times, from the packed ticks of the first in column 0 and those of the second in c. */
+static int times_get(struct section *s, const struct packed *gap, const struct packed *c,
+		     const uint64_t *rest, const struct section_head *h, struct section_scratch *m)
+{
+	struct columns *columns = &m->of[s->kind % KINDS];
+	uint64_t *start = columns->col[0], *end = column_fit(s, 1, columns);
+
+	if (!end)
+		return TRACE_E_NOMEM;
+	columns->same[1] = 0;
+	planes_get(end, c, s->rows);
+	if (c->transform == XF_EXPECT) {
+		memset(m->table, 0, h->n_keys * sizeof(*m->table));
+		ticks_expect_undo(end, m->key, s->rows, m->table);
+	}
+	ticks_undo(start, end, rest, s->rows, c->first, gap->first);
+	return 0;
+}
+
+/* Column i from the third field on. */
+static int keyed_column_get(struct section *s, unsigned i, const struct packed *c,
+			    const struct section_head *h, struct section_scratch *m)
+{
+	struct columns *columns = &m->of[s->kind % KINDS];
+
+	if (c->transform != XF_PICK)
+		return column_get(s, i, c, NULL, columns);
+	if (!column_fit(s, i, columns))
+		return TRACE_E_NOMEM;
+	planes_get(m->table, c, h->n_keys);
+	if (h->n_keys == 1 || (c->width == 0 && !c->rare_width)) {
+		same_get(columns, i, m->table[0], s->rows);
+		return 0;
+	}
+	columns->same[i] = 0;
+	picks_get(columns->col[i], m->table, m->key, s->rows);
+	return 0;
+}
+
+static int keyed_get(struct section *s, const struct section_head *h, const uint8_t *p, size_t n,
+		     struct section_scratch *m)
+{
+	size_t at = SECTION_HEADER_BYTES, rows = s->rows;
+	const uint64_t *rest = NULL;
+	struct packed c, gap = { .first = 0 };
+	struct columns *columns = &m->of[s->kind % KINDS];
+
+	if (!scratch_fit((void **)&m->key, &m->key_room, rows ? rows : 1, sizeof(*m->key)) ||
+	    !scratch_fit((void **)&m->rest, &m->rest_room, rows ? rows : 1, sizeof(*m->rest)) ||
+	    !scratch_fit((void **)&m->table, &m->table_room, h->n_keys, sizeof(*m->table)))
+		return TRACE_E_NOMEM;
+	for (unsigned i = 0; i < h->n_cols + 2u; i++) {
+		long used = packed_get(&c, p + at, n - at, keyed_rows(h, i, p + at, n - at), true);
+		int err = used < 0 ? (int)used : 0;
+
+		if (err)
+			return err;
+		if (i == 0) {
+			keys_get(m->key, &c, rows, h->n_keys);
+		} else if (i == 1 && (c.width || c.low)) {
+			planes_get(m->rest, &c, TICKS_REST(rows));
+			rest = m->rest;
+		} else if (i == 2) {
+			if (!column_fit(s, 0, columns))
+				return TRACE_E_NOMEM;
+			columns->same[0] = 0;
+			planes_get(columns->col[0], &c, rows);
+			gap = c;
+		} else if (i == 3) {
+			err = times_get(s, &gap, &c, rest, h, m);
+		} else if (i > 3 && i - 2 < EVENT_FIELDS_MAX) {
+			err = keyed_column_get(s, i - 2, &c, h, m);
+		}
+		if (err)
+			return err;
+		at += (size_t)used;
+	}
+	return 0;
 }
 
 long section_get(struct section *ret, const uint8_t *p, size_t n, struct section_scratch *m)
 {
 	struct section s = { .blob_at = NULL };
 	long used = section_check(&s.kind, &s.rows, p, n);
-	unsigned n_cols;
+	struct section_head h;
 	int err;
 
 	if (used <= 0)
 		return used;
-	n_cols = get_le16(p + 2);
-	s.n_cols = (uint16_t)(n_cols < EVENT_FIELDS_MAX ? n_cols : EVENT_FIELDS_MAX);
-	s.tid = get_le32(p + 8);
+	(void)head_get(&h, p, n);
+	s.n_cols = (uint16_t)(h.n_cols < EVENT_FIELDS_MAX ? h.n_cols : EVENT_FIELDS_MAX);
+	s.tid = h.tid;
 	/* At least one, so that no column is ever NULL. */
 	if (!scratch_fit((void **)&m->zero, &m->zero_room, s.rows ? s.rows : 1, sizeof(uint64_t)))
 		return TRACE_E_NOMEM;
 	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
 		s.col[i] = m->zero;
-	err = columns_get(&s, p, n, m);
+	err = h.n_keys ? keyed_get(&s, &h, p, n, m) : plain_get(&s, &h, p, n, m);
 	if (err)
 		return err;
 	*ret = s;

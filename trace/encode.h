@@ -9,6 +9,7 @@
  * Column: transform u8, width u8 (0..8), ref u16, first u64, low u64, then
  * width * rows bytes in planes (all low bytes first). value = undo(transform,
  * low + packed). XF_DELTA starts from `first`; XF_DIFF is relative to column ref.
+ * Keyed sections (keyed.h) are another way to write the rows of some kinds; section_get() reads both.
  * XF_GAP: column ref is the next one, the end of an interval that this one starts, and
  * an XF_DIFF of this one; value = `first` or the end before it + low + packed.
  */

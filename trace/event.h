@@ -32,6 +32,11 @@ enum field_transform {
 	XF_DELTA, /* minus the same field of the previous row */
 	XF_DIFF,  /* minus the field before it (ref column) in the same row */
 	XF_GAP,   /* minus the field after it (ref column, a DIFF of this one) of the previous row */
+	/* Only in keyed sections (keyed.h), never in the table below. */
+	XF_PICK,   /* a value for each key */
+	XF_TICKS,  /* a time: ticks since the end of the previous row */
+	XF_SPAN,   /* a time: ticks since the field before it */
+	XF_EXPECT, /* the same, minus the mean of the rows before with this key */
 };
 
 /*
@@ -197,7 +202,8 @@ enum field_transform {
 	F(k, PYTHON, "python", UINT, NONE)
 #define EVENT_MODULE_KERNELS_FIELDS(F, k) /* blob: names, NUL after each */    \
 	F(k, HASH, "hash", HEX, NONE)                                           \
-	F(k, FIRST, "first", UINT, NONE)    /* index of the first name here */
+	F(k, FIRST, "first", UINT, NONE)    /* index of the first name here */  \
+	F(k, MODULE, "module", UINT, NONE)  /* whose they are when hash is 0; else 0 */
 #define EVENT_UNLOAD_FIELDS(F, k)                                              \
 	F(k, TIME, "time", TIME, DELTA)                                         \
 	F(k, CONTEXT, "context", UINT, NONE)                                    \

@@ -47,7 +47,7 @@ int file_header_get(struct file_header *ret, const uint8_t *p, size_t n)
 	h.features = get_le32(p + 12);
 	h.created_ns = get_le64(p + 16);
 	h.pid = get_le32(p + 24);
-	if (h.version > FILE_VERSION || h.features)
+	if (h.version > FILE_VERSION || (h.features & ~FEATURES_KNOWN))
 		return TRACE_E_VERSION;
 	if (h.version < 1 || h.header_bytes < FILE_HEADER_BYTES)
 		return TRACE_E_CORRUPT;

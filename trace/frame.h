@@ -11,9 +11,11 @@
 #define FILE_MAGIC        "JITNESS\n" /* 8 bytes */
 #define FILE_VERSION      1
 #define FILE_HEADER_BYTES 32
+#define FEATURE_KEYED     1u /* there may be keyed sections (keyed.h) */
+#define FEATURES_KNOWN    FEATURE_KEYED
 #define FRAME_MAGIC       0x3152464au /* "JFR1" */
 #define FRAME_HEADER_BYTES 48
-#define FRAME_BODY_MAX    (8u << 20) /* stored or raw; the writer stays under 3 MiB */
+#define FRAME_BODY_MAX    (8u << 20) /* stored or raw; the writer stays under 5 MiB */
 #define FRAME_ROWS_MAX    (1u << 20) /* records of a body, COVERAGE not counted */
 
 enum frame_kind {
@@ -29,7 +31,7 @@ enum frame_flags {
 struct file_header {
 	uint16_t version;
 	uint16_t header_bytes; /* frames start here; a later version may be longer */
-	uint32_t features;     /* bits a reader must know; 0 in version 1 */
+	uint32_t features;     /* bits a reader must know: FEATURE_ */
 	uint64_t created_ns;   /* CLOCK_REALTIME */
 	uint32_t pid;
 };

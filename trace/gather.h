@@ -34,8 +34,11 @@ void gather_count(struct gather_counts *t, const struct gather_part *part);
 /* Rows counted so far. */
 uint32_t gather_rows(const struct gather_counts *t);
 
-/* Upper bound of what gather_put() writes, and of the staging memory it needs. */
+/* Upper bound of what gather_put() writes. */
 size_t gather_bound(const struct gather_counts *t);
+
+/* The staging memory that is enough for all counts of this gather_bound(). */
+size_t gather_staging(size_t bound);
 
 /*
  * Encodes the parts (in order, all of thread tid, all counted in t) as one section

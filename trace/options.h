@@ -23,7 +23,7 @@
 	  "directory of the session; without it the tracer does nothing "                       \
 	  "(jitness run: NAME-YYYYmmdd-HHMMSS.jitness)")                                         \
 	X(LEVEL, "level", 0, "JITNESS_LEVEL", ENUM, "graph", 0, 0, "churn|graph|node",           \
-	  "what is recorded: churn = loads, compiles and graphs; graph = also every "     \
+	  "what is recorded: churn = loads, compiles and graphs, without CUPTI; graph = also every "     \
 	  "kernel, copy, set and wait, a graph replay as one record; node = also every graph node") \
 	X(MAX_SIZE, "max-size", 0, "JITNESS_MAX_SIZE", SIZE, "0", 0, UINT64_MAX, "SIZE",         \
 	  "most bytes of trace per process (K, M, G); 0 = no limit")                             \
@@ -33,8 +33,8 @@
 	  "call stacks at module loads, compiler calls and graph instantiations; never at "      \
 	  "launches")                                                                            \
 	X(DLSYM, "dlsym", 0, "JITNESS_DLSYM", BOOL, "1", 0, 1, "0|1",                            \
-	  "also see compiler libraries that are found by dlsym (CuPy, XLA, cuda-python); 0 = "   \
-	  "leave dlsym alone")                                                                   \
+	  "also see compiler libraries that are found by dlsym (CuPy, XLA, cuda-python), and at " \
+	  "level churn the driver; 0 = leave dlsym alone: level churn then takes CUPTI")                                                                   \
 	X(NVTX, "nvtx", 0, "JITNESS_NVTX", BOOL, "1", 0, 1, "0|1",                               \
 	  "record NVTX ranges and marks; 0 = leave NVTX_INJECTION64_PATH alone")                 \
 	X(FLUSH_MS, "flush-ms", 0, "JITNESS_FLUSH_MS", UINT, "200", 20, 60000, "MS",             \

@@ -6,33 +6,32 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
+#include "trace/ahead.h"
 #include "trace/err.h"
 #include "trace/event.h"
-#include "trace/frame.h"
-#include "trace/hash.h"
+#include "trace/frame_reader.h"
 #include "trace/recover.h"
-#include "trace/wire.h"
 
-#define SCAN_BYTES (64u << 10)
+/*
+ * A thread is not worth its start for less: four frames of the tracer, some milliseconds of a
+ * decoder's work.
+ */
+#define AHEAD_FROM (128u << 10)
 
 struct reader {
-	struct trace_source trace;
 	int fd; /* ours to close, or -1 */
 
-	uint64_t pos;      /* of the next frame */
-	uint64_t next_seq;
-	bool excused;      /* a bad frame without a header explains one gap */
+	struct frame_reader *frames; /* not ours while `ahead` */
+	struct ahead *ahead;         /* NULL: no thread, or not yet */
+	bool ahead_tried;
 	bool frames_done;
 
-	uint8_t *stored, *raw;
-	size_t stored_room, raw_room;
-	const uint8_t *sections; /* of the present frame, not yet given out */
-	size_t sections_left;
-	ZSTD_DCtx *zstd;
+	struct ahead_frame own;         /* without `ahead`: nothing is decoded in it */
+	struct ahead_frame *frame;      /* the present one: `own`, or the thread's */
+	unsigned given;                 /* of its decoded sections */
+	struct section_scratch *scratch; /* for those that are not */
 
-	struct section_scratch *scratch;
 	struct recovery *journal;
 	struct reader_status status;
 };
@@ -42,6 +41,18 @@ struct reader {
 static ssize_t fd_read_at(void *arg, void *buf, size_t n, uint64_t offset)
 {
 	return pread(*(const int *)arg, buf, n, (off_t)offset);
+}
+
+static void counts_take(struct reader *r, const struct frame_counts *c)
+{
+	r->status.frames = c->frames;
+	r->status.bad_frames = c->bad_frames;
+	r->status.missing_frames = c->missing_frames;
+	r->status.unknown_frames = c->unknown_frames;
+	r->status.skipped_bytes = c->skipped_bytes;
+	r->status.truncated = c->truncated;
+	if (c->lost > r->status.lost) /* the journal may know of more */
+		r->status.lost = c->lost;
 }
 
 /* A missing journal means a clean end; a damaged one is only counted. */
@@ -67,32 +78,16 @@ static int reader_load_journal(struct reader *r, const struct trace_source *src)
 	return 0;
 }
 
-/*
- * A damaged file header costs what it says (pid, start), not the trace, when a frame
- * follows where version 1 puts it.
- */
-static int reader_load_header(struct reader *r)
+static int reader_load_header(struct reader *r, const struct trace_source *src)
 {
-	uint8_t bytes[FILE_HEADER_BYTES + FRAME_HEADER_BYTES];
-	long got = source_read(&r->trace, bytes, sizeof(bytes), 0);
 	struct file_header h;
-	struct frame_header first;
-	int err;
+	int err = frame_reader_open(&r->frames, src, &h);
 
-	if (got < 0)
-		return (int)got;
-	err = file_header_get(&h, bytes, (size_t)got);
-	if (!err) {
-		r->pos = h.header_bytes;
-		r->status.pid = h.pid;
-		r->status.created_ns = h.created_ns;
-		return 0;
-	}
-	if ((err != TRACE_E_CORRUPT && err != TRACE_E_FORMAT) || (size_t)got < sizeof(bytes) ||
-	    frame_header_get(&first, bytes + FILE_HEADER_BYTES, FRAME_HEADER_BYTES))
-		return err == TRACE_E_CORRUPT ? TRACE_E_FORMAT : err;
-	r->pos = FILE_HEADER_BYTES;
-	r->status.bad_frames++;
+	if (err)
+		return err;
+	r->status.pid = h.pid;
+	r->status.created_ns = h.created_ns;
+	counts_take(r, frame_reader_counts(r->frames));
 	return 0;
 }
 
@@ -103,20 +98,21 @@ static struct reader *reader_new(void)
 	if (!r)
 		return NULL;
 	r->fd = -1;
+	r->frame = &r->own;
 	r->scratch = section_scratch_new();
-	r->zstd = ZSTD_createDCtx();
-	if (r->scratch && r->zstd)
+	if (r->scratch)
 		return r;
 	reader_close(r);
 	return NULL;
 }
 
 /* The journal first: see recovery_load(). */
-static int reader_start(struct reader *r, const struct trace_source *journal)
+static int reader_start(struct reader *r, const struct trace_source *trace,
+			const struct trace_source *journal)
 {
 	int err = journal ? reader_load_journal(r, journal) : 0;
 
-	return err ? err : reader_load_header(r);
+	return err ? err : reader_load_header(r, trace);
 }
 
 int reader_open_source(struct reader **ret, const struct trace_source *trace,
@@ -127,8 +123,7 @@ int reader_open_source(struct reader **ret, const struct trace_source *trace,
 
 	if (!r)
 		return TRACE_E_NOMEM;
-	r->trace = *trace;
-	err = reader_start(r, journal);
+	err = reader_start(r, trace, journal);
 	if (err) {
 		reader_close(r);
 		return err;
@@ -180,7 +175,7 @@ static int journal_open(int dirfd, const char *name)
 int reader_open(struct reader **ret, int dirfd, const char *name)
 {
 	int journal_fd = journal_open(dirfd, name);
-	struct trace_source journal = { fd_read_at, &journal_fd };
+	struct trace_source journal = { fd_read_at, &journal_fd }, trace = { fd_read_at, NULL };
 	struct reader *r;
 	int err;
 
@@ -194,8 +189,8 @@ int reader_open(struct reader **ret, int dirfd, const char *name)
 	err = r->fd < 0 ? open_error() : 0;
 	if (err)
 		goto close_reader;
-	r->trace = (struct trace_source){ fd_read_at, &r->fd };
-	err = reader_start(r, journal_fd < 0 ? NULL : &journal);
+	trace.arg = &r->fd;
+	err = reader_start(r, &trace, journal_fd < 0 ? NULL : &journal);
 	if (err)
 		goto close_reader;
 	if (journal_fd >= 0)
@@ -217,13 +212,13 @@ void reader_close(struct reader *r)
 
 	if (!r)
 		return;
+	ahead_end(r->ahead);
+	frame_reader_close(r->frames);
 	if (r->fd >= 0)
 		close(r->fd);
-	ZSTD_freeDCtx(r->zstd);
+	frame_body_release(&r->own.body);
 	section_scratch_free(r->scratch);
 	recovery_free(r->journal);
-	free(r->stored);
-	free(r->raw);
 	free(r);
 	errno = saved_errno;
 }
@@ -233,244 +228,71 @@ const struct reader_status *reader_status(const struct reader *r)
 	return &r->status;
 }
 
-/* --- frames */
-
-/* `n` is at most FRAME_BODY_MAX; contents are not kept. */
-static bool buffer_fit(uint8_t **p, size_t *room, size_t n)
-{
-	uint8_t *fresh;
-
-	if (n <= *room)
-		return true;
-	fresh = malloc(n);
-	if (!fresh)
-		return false;
-	free(*p);
-	*p = fresh;
-	*room = n;
-	return true;
-}
-
-/* Offset in p[0..n) of the first valid frame header, or n. */
-static size_t header_find(const uint8_t *p, size_t n)
-{
-	const uint8_t magic[4] = { 'J', 'F', 'R', '1' };
-	struct frame_header h;
-	size_t at = 0;
-
-	while (n - at >= FRAME_HEADER_BYTES) {
-		const uint8_t *hit = memmem(p + at, n - at, magic, sizeof(magic));
-
-		if (!hit)
-			return n;
-		at = (size_t)(hit - p);
-		if (!frame_header_get(&h, hit, n - at))
-			return at;
-		at++;
-	}
-	return n;
-}
-
-/* Moves pos to the next valid frame header after it; 1, 0 when there is none, or an error. */
-static int frame_resync(struct reader *r)
-{
-	uint8_t *window = malloc(SCAN_BYTES);
-	uint64_t at = r->pos + 1;
-	int found = 0;
-
-	if (!window)
-		return TRACE_E_NOMEM;
-	for (;;) {
-		long got = source_read(&r->trace, window, SCAN_BYTES, at);
-		size_t hit;
-
-		if (got < FRAME_HEADER_BYTES) {
-			found = got < 0 ? (int)got : 0;
-			at += got < 0 ? 0 : (uint64_t)got;
-			break;
-		}
-		hit = header_find(window, (size_t)got);
-		found = hit < (size_t)got;
-		if (found) {
-			at += hit;
-			break;
-		}
-		/* A header may begin in the last bytes of this window. */
-		at += (uint64_t)got - (FRAME_HEADER_BYTES - 1);
-	}
-	free(window);
-	r->status.skipped_bytes += at - r->pos;
-	r->pos = at;
-	return found;
-}
-
-static void seq_note(struct reader *r, const struct frame_header *h)
-{
-	uint64_t gap = h->seq > r->next_seq ? h->seq - r->next_seq : 0;
-
-	if (gap && r->excused)
-		gap--;
-	r->excused = false;
-	r->status.missing_frames += gap;
-	r->next_seq = h->seq + 1;
-	if (h->lost > r->status.lost)
-		r->status.lost = h->lost;
-}
-
-/*
- * Reads the header at pos, looking further when it is damaged. 1, 0 at the end, or an error.
- */
-static int frame_find(struct reader *r, struct frame_header *ret)
-{
-	for (;;) {
-		uint8_t bytes[FRAME_HEADER_BYTES];
-		long got = source_read(&r->trace, bytes, sizeof(bytes), r->pos);
-		int err;
-
-		if (got <= 0)
-			return (int)got;
-		err = frame_header_get(ret, bytes, (size_t)got);
-		if (!err) {
-			seq_note(r, ret);
-			return 1;
-		}
-		if (err == TRACE_E_TRUNC) {
-			r->status.truncated = true;
-			r->status.skipped_bytes += (uint64_t)got;
-			return 0;
-		}
-		r->status.bad_frames++;
-		r->excused = true;
-		err = frame_resync(r);
-		if (err <= 0)
-			return err;
-	}
-}
-
-/* The body's hash, unless a fuzzer is to get past it. */
-static bool hash_passes(const uint8_t *p, const struct frame_header *h)
-{
-#ifdef TRACE_FUZZING
-	(void)p;
-	(void)h;
-	return true;
-#else
-	return hash64(p, h->stored_len) == h->body_hash;
-#endif
-}
-
-/* True when the raw body is whole sections with as many records as the header says. */
-static bool body_check(const uint8_t *p, const struct frame_header *h)
-{
-	size_t left = h->raw_len;
-	uint64_t rows = 0;
-
-	while (left) {
-		uint16_t kind;
-		uint32_t n;
-		long used = section_check(&kind, &n, p, left);
-
-		if (used <= 0)
-			return false;
-		if (kind != EVENT_COVERAGE)
-			rows += n;
-		p += used;
-		left -= (size_t)used;
-	}
-	return rows == h->rows;
-}
-
-/* The stored body is in r->stored. 1 with the sections set up, 0 when damaged, or an error. */
-static int body_unpack(struct reader *r, const struct frame_header *h)
-{
-	const uint8_t *body = r->stored;
-
-	if (!hash_passes(r->stored, h))
-		return 0;
-	if (h->flags & FRAME_ZSTD) {
-		if (!buffer_fit(&r->raw, &r->raw_room, h->raw_len))
-			return TRACE_E_NOMEM;
-		if (ZSTD_decompressDCtx(r->zstd, r->raw, h->raw_len, r->stored, h->stored_len) !=
-		    h->raw_len)
-			return 0;
-		body = r->raw;
-	} else if (h->stored_len != h->raw_len) {
-		return 0;
-	}
-	if (!body_check(body, h))
-		return 0;
-	r->sections = body;
-	r->sections_left = h->raw_len;
-	return 1;
-}
-
-/* Loads the next frame that can be read. 1, 0 at the end, or an error. */
-static int frame_load(struct reader *r)
-{
-	for (;;) {
-		struct frame_header h;
-		uint64_t body_at;
-		long got;
-		int ok = frame_find(r, &h);
-
-		if (ok <= 0)
-			return ok;
-		body_at = r->pos + FRAME_HEADER_BYTES;
-		if (!buffer_fit(&r->stored, &r->stored_room, h.stored_len))
-			return TRACE_E_NOMEM;
-		got = source_read(&r->trace, r->stored, h.stored_len, body_at);
-		if (got < 0)
-			return (int)got;
-		if ((uint64_t)got < h.stored_len) {
-			r->status.truncated = true;
-			r->status.skipped_bytes += FRAME_HEADER_BYTES + (uint64_t)got;
-			return 0;
-		}
-		r->pos = body_at + h.stored_len;
-		if (h.kind != FRAME_EVENTS || (h.flags & ~FRAME_ZSTD)) {
-			r->status.unknown_frames++;
-			continue;
-		}
-		ok = body_unpack(r, &h);
-		if (ok < 0)
-			return ok;
-		if (ok) {
-			r->status.frames++;
-			return 1;
-		}
-		r->status.bad_frames++;
-	}
-}
-
 /* --- sections */
 
-/* Next section of the frames: 1, 0 after the last, or an error. */
+/* The thread, once the file has turned out to be long enough for one. */
+static void ahead_consider(struct reader *r)
+{
+	if (r->ahead_tried || frame_reader_offset(r->frames) < AHEAD_FROM)
+		return;
+	r->ahead_tried = true;
+	r->ahead = ahead_start(r->frames);
+}
+
+/* The next frame that can be read: 1, 0 after the last, or an error. */
+static int frame_load(struct reader *r)
+{
+	int ok;
+
+	ahead_consider(r);
+	r->given = 0;
+	if (r->ahead) {
+		ok = ahead_next(r->ahead, &r->frame);
+	} else {
+		ok = frame_reader_next(r->frames, &r->own.body);
+		r->own.counts = *frame_reader_counts(r->frames);
+	}
+	counts_take(r, &r->frame->counts);
+	if (ok <= 0) { /* after an error the next call tries again, without the thread */
+		ahead_end(r->ahead);
+		r->ahead = NULL;
+		r->frame = &r->own;
+	}
+	return ok;
+}
+
+/* Next section of the frames, COVERAGE included: 1, 0 after the last, or an error. */
+static int section_load(struct reader *r, struct section *ret)
+{
+	int ok;
+
+	for (;;) {
+		if (r->given < r->frame->n_sections) {
+			*ret = r->frame->section[r->given++];
+			return 1;
+		}
+		ok = frame_body_next(&r->frame->body, ret, r->scratch);
+		if (ok)
+			return ok;
+		ok = frame_load(r);
+		if (ok <= 0)
+			return ok;
+	}
+}
+
+/* The same without COVERAGE. */
 static int frames_next(struct reader *r, struct section *ret)
 {
 	while (!r->frames_done) {
-		long used;
-		int loaded;
+		int ok = section_load(r, ret);
 
-		if (!r->sections_left) {
-			loaded = frame_load(r);
-			if (loaded < 0)
-				return loaded;
-			r->frames_done = loaded == 0;
-			continue;
-		}
-		used = section_get(ret, r->sections, r->sections_left, r->scratch);
-		if (used == TRACE_E_NOMEM)
-			return TRACE_E_NOMEM;
-		if (used <= 0) { /* not after body_check() */
-			r->sections_left = 0;
-			continue;
-		}
-		r->sections += used;
-		r->sections_left -= (size_t)used;
-		if (ret->kind != EVENT_COVERAGE)
+		if (ok < 0)
+			return ok;
+		if (ok && ret->kind != EVENT_COVERAGE)
 			return 1;
-		if (r->journal)
+		if (ok && r->journal)
 			recovery_cover(r->journal, ret);
+		r->frames_done = !ok;
 	}
 	return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * reader: a trace file (and the journal beside it, when the process was cut
  * off or still runs) as a stream of sections. Memory does not grow with the
- * length of the trace. Damaged frames are skipped and counted.
+ * length of the trace. Damaged frames are skipped and counted. A reader is used by one thread at a
+ * time; it has a helper thread of its own where that pays (ahead.h).
  */
 #ifndef JITNESS_TRACE_READER_H
 #define JITNESS_TRACE_READER_H
@@ -15,7 +16,10 @@
 
 /* Where bytes come from: a file, or memory in tests and fuzzers. */
 struct trace_source {
-	/* Like pread: bytes read, 0 at the end, -1 with errno. */
+	/*
+	 * Like pread: bytes read, 0 at the end, -1 with errno. Between reader_next()'s, too, and
+	 * from another thread, but one call at a time.
+	 */
 	ssize_t (*read_at)(void *arg, void *buf, size_t n, uint64_t offset);
 	void *arg;
 };

@@ -15,7 +15,7 @@
 
 struct journal;
 
-#define WRITER_MEMORY (16u << 20)
+#define WRITER_MEMORY (32u << 20)
 
 struct writer; /* opaque */
 
@@ -28,7 +28,7 @@ int writer_open(struct writer **ret, int dirfd, const char *name, uint32_t pid,
 		uint64_t created_ns, uint64_t max_bytes);
 
 /*
- * Consumes committed rows of the journal and writes them as frames of at most about 1 MiB.
+ * Consumes committed rows of the journal and writes them as frames, of some 100 KiB mostly.
  * `all`: also less than a worthwhile batch (at a flush, at the end).
  * Returns the number of rows written (0: nothing to do) or TRACE_E_FULL / _IO with errno
  * set: then nothing that was not written has been consumed.

@@ -14,7 +14,7 @@ for v in asan tsan; do
 		local name=$1 expression=$2 expected=$3; shift 3
 		# Not bash: the sanitizer's runtime must be the first library of the program alone.
 		env LD_LIBRARY_PATH="$PWD/build/sim-$v" CUDA_CACHE_PATH="$tmp/cache" JITNESS_OUT="$tmp/$v-$name" \
-			JITNESS_SIM_LAUNCH_NS=2000 ASAN_OPTIONS=detect_leaks=0:exitcode=99 TSAN_OPTIONS="exitcode=99 suppressions=$PWD/tests/e2e/tsan.supp" \
+			JITNESS_LEVEL="${LEVEL:-graph}" JITNESS_SIM_LAUNCH_NS=2000 ASAN_OPTIONS=detect_leaks=0:exitcode=99 TSAN_OPTIONS="exitcode=99 suppressions=$PWD/tests/e2e/tsan.supp" \
 			LD_PRELOAD="$runtime:$PWD/build/$v/libjitness.so" "$@" >"$tmp/out" 2>"$tmp/err"
 		local status=$?
 		[ $status = 0 ] || tail -n 40 "$tmp/err"
@@ -27,6 +27,8 @@ for v in asan tsan; do
 	run modules "p['modules'] > 0" True "$h/modules"
 	run graph-updates "len(r['graphs']) > 0" True "$h/graphs"
 	run infer "p['lost_records']" 0 "$h/infer" 2 2
+	LEVEL=churn run entry-points "len(r['modules']), p['lost_records'], p['modules_by']" "320 0 entry points" "$h/reach" proc 8 20
+	LEVEL=churn run entry-points-linked "len(r['modules'])" 160 "$h/modules" 4 5
 	run compilers "p['lost_records']" 0 "$h/nvrtc" dlopen 20 4
 	# Only that it ends: records may be lost at this rate.
 	run stress "len(r['modules']) > 0" True "$h/stress" "${STRESS_SECONDS:-5}" 64

@@ -198,6 +198,30 @@ static void make_frames(const char *name, int frames, uint64_t rows)
 	seed_write(name);
 }
 
+/* Launches and kernels as they come: few shapes, a clock of 32 ns, remainders, some wide values. */
+static void make_keyed(void)
+{
+	struct writer *w = writer_make("keyed");
+	uint64_t launch[LAUNCH_N] = { 0 }, kernel[KERNEL_N] = { 0 }, at = CREATED;
+
+	for (uint64_t i = 0; i < 300; i++) {
+		launch[LAUNCH_START] = at += 3000 + rnd() % 900 + (rnd() % 50 ? 0 : 1u << 30);
+		launch[LAUNCH_END] = at += 2000;
+		launch[LAUNCH_CORR] = kernel[KERNEL_CORR] += 1 + rnd() % 3;
+		launch[LAUNCH_API] = 1001 + rnd() % 2;
+		add(w, PID, EVENT_SYNC, i);
+		MUST(!writer_add(w, PID, EVENT_LAUNCH, launch, LAUNCH_N, NULL, 0));
+		for (unsigned k = KERNEL_NAME; k < KERNEL_N; k++)
+			kernel[k] = i % 7 * k;
+		kernel[KERNEL_START] = at / 32 * 32 + i % 9 / 8;
+		kernel[KERNEL_END] = kernel[KERNEL_START] + 32 * (40 + rnd() % 9) + rnd() % 2;
+		MUST(!writer_add(w, PID + 1, EVENT_KERNEL, kernel, KERNEL_N, NULL, 0));
+	}
+	MUST(!writer_flush(w, 0));
+	writer_close(w);
+	seed_write("keyed");
+}
+
 /* A file with its last bytes cut off, or with one damaged. */
 static void make_damaged(const char *name, off_t cut, off_t flip)
 {
@@ -340,6 +364,8 @@ int main(int argc, char **argv)
 	make_every_kind();
 	make_frames("frames", 3, 20);
 	make_frames("long", 2, 3000);
+	make_keyed();
+	make_plain("keyed_plain", "keyed");
 	make_plain("every_kind_plain", "every_kind");
 	make_plain("frames_plain", "frames");
 	make_damaged("truncated", 17, 0);

@@ -26,7 +26,7 @@ sim.cflags = $(std) $(inc.tests) $(sim.warn) $(sim.opt) -fPIC -fvisibility=hidde
 sim: $(SIM)/libcuda.so.1 $(SIM)/libcupti.so.13 $(SIM)/selftest $(SIM)/inject.so \
 	$(host_names:%=$(HOST)/%) $(HOST)/lifetimes-late \
 	$(sim_compilers:%=$(SIM)/%) $(HOST)/nvrtc $(HOST)/nvrtc-linked $(HOST)/libnvrtc_plugin.so \
-	$(HOST)/libnvtx_plugin.so
+	$(HOST)/libnvtx_plugin.so $(HOST)/reach $(HOST)/reach-linked $(HOST)/libreach_hook.so
 
 sim_driver_obj := $(sim_driver_src:%.c=$(SIM)/drv/%.o)
 sim_cupti_obj  := $(sim_cupti_src:%.c=$(SIM)/sc/%.o)
@@ -116,6 +116,24 @@ $(HOST)/libnvrtc_plugin.so: tests/host/nvrtc_plugin.c tests/host/nvrtc.h $(SIM)/
 	$(call say,LD,$@)
 	$(q)mkdir -p $(@D)
 	$(q)$(CC) $(std) $(warn) $(sim.opt) -fPIC -shared $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(SIM) -l:libnvrtc.so.13
+
+# Ways to reach the driver's functions: without and with a link to it, and past another tool.
+$(HOST)/reach: tests/host/reach.c tests/host/host.h
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(std) $(inc.tests) $(warn) $(sim.opt) -DHOST_LATE $(CFLAGS) $(LDFLAGS) -o $@ $< \
+		-ldl -lpthread
+
+$(HOST)/reach-linked: tests/host/reach.c tests/host/host.h $(SIM)/libcuda.so.1
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(std) $(inc.tests) $(warn) $(sim.opt) -DHOST_LINKED $(CFLAGS) $(LDFLAGS) -o $@ $< \
+		-L$(SIM) -l:libcuda.so.1 -ldl -lpthread
+
+$(HOST)/libreach_hook.so: tests/host/reach_hook.c
+	$(call say,LD,$@)
+	$(q)mkdir -p $(@D)
+	$(q)$(CC) $(std) $(inc.tests) $(warn) $(sim.opt) -fPIC -shared $(CFLAGS) $(LDFLAGS) -o $@ $< -ldl
 
 # A library with a copy of NVTX of its own.
 $(HOST)/libnvtx_plugin.so: tests/host/nvtx.c

@@ -139,13 +139,24 @@ static inline void request(struct script *s, const struct model *m, unsigned pro
 	}
 }
 
-static inline bool give(void *arg, op_fn fn, void *fn_arg)
+static inline bool give(void *arg, uint64_t stride, op_fn fn, void *fn_arg)
 {
 	const struct script *s = arg;
+	uint64_t launches = 0;
+	bool gap = false;
 
-	for (size_t i = 0; i < s->n; i++)
-		if (!fn(fn_arg, &s->list[i]))
+	for (size_t i = 0; i < s->n; i++) {
+		struct op op = s->list[i];
+
+		if (op.kind == OP_KERNEL || op.kind == OP_GRAPH) {
+			op.after_gap = gap;
+			gap = launches++ / OP_SAMPLE_WINDOW % stride;
+			if (gap)
+				continue;
+		}
+		if (!fn(fn_arg, &op))
 			break;
+	}
 	return true;
 }
 

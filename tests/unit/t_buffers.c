@@ -189,7 +189,7 @@ static void *produce(void *arg)
 }
 
 /* Nothing is lost, duplicated or torn, and each thread's buffers stay in order. */
-TEST(buffers_between_threads)
+TEST_THREADS(buffers_between_threads)
 {
 	pthread_t thread[THREADS];
 	uint64_t last[THREADS] = { 0 }, total = 0, stamp[2];

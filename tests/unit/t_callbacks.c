@@ -123,6 +123,49 @@ static uint64_t kernels_of(const char *name, uint64_t version)
 	return UINT64_MAX;
 }
 
+static void set_node(CUgraphExec exec, uintptr_t node, uintptr_t func)
+{
+	CUDA_KERNEL_NODE_PARAMS params = { .func = HANDLE(CUfunction, func) };
+	cuGraphExecKernelNodeSetParams_v2_params set = {
+		.hGraphExec = exec, .hNode = HANDLE(CUgraphNode, node), .nodeParams = &params,
+	};
+
+	DRIVER(ENTER, cuGraphExecKernelNodeSetParams_v2, 4, &set, 0);
+	DRIVER(EXIT, cuGraphExecKernelNodeSetParams_v2, 4, &set, 0);
+}
+
+/* A library sets the same nodes to the same kernels before every replay: they are named once. */
+TEST(callbacks_node_updates_name_what_is_new)
+{
+	CUgraphExec exec = HANDLE(CUgraphExec, 78);
+	cuGraphInstantiateWithFlags_params p = { .phGraphExec = &exec, .hGraph = HANDLE(CUgraph, 1) };
+	cuGraphExecUpdate_v2_params update = { .hGraphExec = exec, .hGraph = HANDLE(CUgraph, 2) };
+	CUpti_ModuleResourceData gone = { .moduleId = 5 };
+	struct row r;
+
+	recording();
+	DRIVER(ENTER, cuGraphInstantiateWithFlags, 1, &p, 0);
+	DRIVER(EXIT, cuGraphInstantiateWithFlags, 1, &p, 0);
+	set_node(exec, 1, 12); /* version 1 */
+	set_node(exec, 2, 12);
+	set_node(exec, 1, 12);
+	set_node(exec, 1, 13);
+	set_node(exec, 1, 12); /* 5 */
+	CHECK(kernels_of("kernel_12", 1) == 0 && kernels_of("kernel_12", 2) == 0);
+	CHECK(kernels_of("kernel_12", 3) == UINT64_MAX);
+	CHECK(kernels_of("kernel_13", 4) == 0 && kernels_of("kernel_12", 5) == 0);
+	CHECK(row_find(&r, EVENT_GRAPH, 3) && !r.field[GRAPH_UNLISTED] && r.field[GRAPH_VERSION] == 3);
+	/* The handle may be another kernel's now. */
+	resource(CUPTI_CBID_RESOURCE_MODULE_UNLOAD_STARTING, &gone);
+	set_node(exec, 1, 12);
+	CHECK(kernels_of("kernel_12", 6) == 0);
+	/* The whole is listed anew, as another graph has it. */
+	DRIVER(ENTER, cuGraphExecUpdate_v2, 3, &update, 0);
+	DRIVER(EXIT, cuGraphExecUpdate_v2, 3, &update, 0);
+	set_node(exec, 1, 12);
+	CHECK(kernels_of("kernel_12", 8) == 0);
+}
+
 TEST(callbacks_graph)
 {
 	CUgraphExec exec = HANDLE(CUgraphExec, 77);

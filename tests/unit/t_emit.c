@@ -72,7 +72,7 @@ static void *one_launch(void *arg)
 	return launch() ? arg : NULL;
 }
 
-TEST(emit_hands_chunks_back_at_thread_exit)
+TEST_THREADS(emit_hands_chunks_back_at_thread_exit)
 {
 	pthread_t thread;
 
@@ -100,7 +100,7 @@ static void *with_destructor(void *arg)
 	return NULL;
 }
 
-TEST(emit_from_a_thread_destructor)
+TEST_THREADS(emit_from_a_thread_destructor)
 {
 	pthread_t thread;
 

@@ -45,7 +45,10 @@ TEST(frame_file_header_newer_is_refused)
 	file_header_put(b, &newer);
 	CHECK(file_header_get(&h, b, sizeof(b)) == TRACE_E_VERSION);
 	newer = file_sample;
-	newer.features = 1;
+	newer.features = FEATURE_KEYED;
+	file_header_put(b, &newer);
+	CHECK(file_header_get(&h, b, sizeof(b)) == 0 && h.features == FEATURE_KEYED);
+	newer.features = FEATURES_KNOWN + 1;
 	file_header_put(b, &newer);
 	CHECK(file_header_get(&h, b, sizeof(b)) == TRACE_E_VERSION);
 	newer = file_sample;

@@ -106,7 +106,7 @@ static void *insert(void *arg)
 	return NULL;
 }
 
-TEST(frames_from_threads_agree)
+TEST_THREADS(frames_from_threads_agree)
 {
 	static uint32_t ids[THREADS][DEPTH];
 	pthread_t thread[THREADS];

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cupti/maps.h"
 #include "tests/unit/unit.h"
 #include "trace/hash.h"
 
@@ -76,15 +77,15 @@ TEST(image_places)
 	struct image img;
 	char path[4096];
 
-	image_inspect(&img, text, path, sizeof(path));
+	image_inspect(&img, text, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_PTX && img.source == SOURCE_MAPPED);
 	CHECK(path[0] == '/' && strstr(path, "unit"));
 	CHECK(img.offset > 0 && img.address == (uintptr_t)text);
-	image_inspect(&img, on_heap, path, sizeof(path));
+	image_inspect(&img, on_heap, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_PTX && img.source == SOURCE_MEMORY && !path[0]);
-	image_inspect(&img, on_stack, path, sizeof(path));
+	image_inspect(&img, on_stack, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_PTX && img.source == SOURCE_STACK && !path[0]);
-	image_inspect(&img, NULL, path, sizeof(path));
+	image_inspect(&img, NULL, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_UNKNOWN && img.source == SOURCE_UNKNOWN && !img.bytes);
 	free(on_heap);
 }
@@ -106,13 +107,13 @@ TEST(image_fatbin_behind_its_wrapper)
 	fatbin->magic = 0xba55ed50;
 	fatbin->header = 16;
 	fatbin->bytes = 4000;
-	image_inspect(&img, &wrapper, path, sizeof(path));
+	image_inspect(&img, &wrapper, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_FATBIN && img.bytes == 4016);
 	CHECK(img.address == (uintptr_t)fatbin && img.source == SOURCE_MEMORY);
-	image_inspect(&img, fatbin, path, sizeof(path));
+	image_inspect(&img, fatbin, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_FATBIN && img.bytes == 4016);
 	wrapper.data = (void *)16;
-	image_inspect(&img, &wrapper, path, sizeof(path));
+	image_inspect(&img, &wrapper, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_FATBIN && !img.bytes && img.source == SOURCE_UNKNOWN);
 	free(fatbin);
 }
@@ -169,7 +170,7 @@ TEST(image_kernels_of_a_cubin)
 	CHECK(!strcmp(collected, "saxpy;_Z6kernelPf;"));
 	CHECK(image_kernels(cubin, CUBIN_BYTES, NULL, NULL) == 2);
 	CHECK(image_kernels(NULL, 0, NULL, NULL) == 0);
-	image_inspect(&img, cubin, path, sizeof(path));
+	image_inspect(&img, cubin, true, path, sizeof(path));
 	CHECK(img.kind == IMAGE_CUBIN && img.bytes == 512 + 3 * 64);
 	/* A cubin knows its own size, whatever the call was told. */
 	image_hash(&img, CUBIN_BYTES);
@@ -206,10 +207,13 @@ TEST(image_kernels_of_a_hostile_cubin)
 {
 	static const uint8_t value[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
 	uint8_t *bad = malloc(CUBIN_BYTES);
+	uint8_t *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *last = page + 4096 - CUBIN_BYTES; /* where memory ends */
 	unsigned sum = 0, seed = 1;
 	struct image img;
 	char path[64];
 
+	CHECK(page != MAP_FAILED && !mprotect(page + 4096, 4096, PROT_NONE));
 	for (size_t at = 0; at < 720; at++) {
 		for (size_t v = 0; v < sizeof(value); v++) {
 			cubin_make(bad);
@@ -224,9 +228,14 @@ TEST(image_kernels_of_a_hostile_cubin)
 			bad[(seed >> 8) % 720] = (uint8_t)(seed >> 24);
 		}
 		image_kernels(bad, CUBIN_BYTES, touch_all, &sum);
-		if (round % 64 == 0)
-			image_inspect(&img, bad, path, sizeof(path));
+		if (round % 64 == 0) {
+			image_inspect(&img, bad, false, path, sizeof(path));
+			memcpy(last, bad, CUBIN_BYTES);
+			image_inspect(&img, last, true, path, sizeof(path));
+			image_hash(&img, 0);
+		}
 	}
+	munmap(page, 8192);
 	free(bad);
 }
 
@@ -235,7 +244,7 @@ static struct image hashed(const void *image, uint64_t given)
 	struct image img;
 	char path[4096];
 
-	image_inspect(&img, image, path, sizeof(path));
+	image_inspect(&img, image, true, path, sizeof(path));
 	image_hash(&img, given);
 	return img;
 }
@@ -270,6 +279,90 @@ TEST(image_hash_of_text)
 	CHECK(!hashed(p + size - 20, 0).hash);
 	CHECK(!hashed(p + size - 20, 30).hash && hashed(p + size - 20, 20).hash);
 	munmap(p, size + 4096);
+}
+
+/* What the kernel calls the heap. */
+static bool find_heap(void *arg, const struct maps_entry *e, const char *path)
+{
+	struct maps_entry *heap = arg;
+
+	if (strcmp(path, "[heap]"))
+		return true;
+	if (!heap->start)
+		heap->start = e->start;
+	heap->end = e->end;
+	return true;
+}
+
+TEST(maps_heap_is_the_kernels)
+{
+	struct maps_entry heap = { 0 }, e;
+	char *p = sbrk(8192), on_stack, path[64];
+	static const char text[] = "text";
+
+	CHECK(p != (void *)-1 && !maps_each(find_heap, &heap) && heap.start);
+	CHECK(maps_heap((uintptr_t)p, &e) && maps_heap((uintptr_t)p + 8191, &e));
+	CHECK(e.start >= heap.start && e.start < heap.start + 4096);
+	CHECK(e.end == (uintptr_t)sbrk(0) && e.end <= heap.end);
+	CHECK(!maps_heap((uintptr_t)p + 8192, &e) && !maps_heap(e.start - 1, &e));
+	CHECK(!maps_heap((uintptr_t)&on_stack, &e) && !maps_heap((uintptr_t)text, &e));
+	CHECK(!maps_find((uintptr_t)p, &e, path, sizeof(path)) && !strcmp(path, "[heap]"));
+}
+
+/* Three kinds of memory, and an image that its call did not take: the same is found. */
+TEST(image_is_the_same_wherever_it_is_read)
+{
+	const size_t size = 5 * 4096;
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	uint8_t *place[3] = { sbrk(5 * 4096 + 64),
+			      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) };
+	struct image a, b;
+	char path[4096];
+
+	CHECK(fd >= 0 && !ftruncate(fd, (off_t)size));
+	for (int i = 0; i < 3; i++) {
+		for (int text = 0; text < 2; text++) {
+			memset(place[i], 0, size);
+			cubin_make(place[i]);
+			place[i][512 + 64 + 32] = 0;	  /* section 1 is at 64, and */
+			place[i][512 + 64 + 33] = 0x40; /* 16 KiB long */
+			if (text) {
+				memset(place[i], ' ', size - 1);
+				memcpy(place[i], ".version 8.0", 12);
+				place[i][size - 1] = 0;
+			}
+			image_inspect(&a, place[i], true, path, sizeof(path));
+			CHECK(a.source == (i == 2 ? SOURCE_MAPPED : SOURCE_MEMORY));
+			CHECK(i == 2 ? a.readable_end == 0 : a.readable_end != 0);
+			image_inspect(&b, place[i], false, path, sizeof(path));
+			CHECK(!b.readable_end);
+			image_hash(&a, 0);
+			image_hash(&b, 0);
+			CHECK(a.kind == (text ? IMAGE_PTX : IMAGE_CUBIN) && b.kind == a.kind);
+			CHECK(a.bytes == (text ? size - 1 : 64 + 16384) && b.bytes == a.bytes);
+			CHECK(a.hash == hash64(place[i], a.bytes) && b.hash == a.hash);
+			CHECK(b.source == a.source && b.offset == a.offset);
+		}
+	}
+}
+
+/* A program that hands over what it has not, or has no more: the call fails, nothing faults. */
+TEST(image_that_no_call_took_may_be_anything)
+{
+	uint8_t *p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct image img;
+	char path[64];
+
+	CHECK(p != MAP_FAILED && !mprotect(p + 4096, 4096, PROT_READ | PROT_WRITE));
+	cubin_make(p + 4096 - 512); /* its sections cannot be read */
+	CHECK(!mprotect(p + 4096, 4096, PROT_NONE));
+	image_inspect(&img, p + 4096 - 512, false, path, sizeof(path));
+	CHECK(img.kind == IMAGE_CUBIN && !img.bytes);
+	image_inspect(&img, p + 4096, false, path, sizeof(path));
+	CHECK(img.kind == IMAGE_UNKNOWN);
+	image_hash(&img, 100);
+	CHECK(!img.hash);
 }
 
 TEST(image_of_a_file)

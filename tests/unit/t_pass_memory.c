@@ -13,6 +13,7 @@
 
 #define STEPS_LONG    79u
 #define A_PASS        40u /* bytes: order, walls, and what a row needs of them while it is counted */
+#define WINDOW        40u /* requests of a sample that come together */
 #define OTHER_KIB     (12 * 1024) /* lists that grow by half: the sample of the operations is one */
 
 struct endless {
@@ -20,7 +21,7 @@ struct endless {
 };
 
 /* The same each time, and nothing of it is kept. */
-static bool give_endless(void *arg, op_fn fn, void *fn_arg)
+static bool give_endless(void *arg, uint64_t stride, op_fn fn, void *fn_arg)
 {
 	static const struct model m = { .layers = 1, .cache = true };
 	const struct endless *e = arg;
@@ -29,7 +30,10 @@ static bool give_endless(void *arg, op_fn fn, void *fn_arg)
 	for (size_t i = 0; i < e->requests; i++) {
 		s.n = 0;
 		request(&s, &m, prompts[i % PROMPTS], STEPS_LONG, true);
-		give(&s, fn, fn_arg);
+		if (i / WINDOW % stride)
+			continue;
+		s.list[0].after_gap = stride > 1 && i % WINDOW == 0;
+		give(&s, 1, fn, fn_arg);
 	}
 	free(s.list);
 	return true;

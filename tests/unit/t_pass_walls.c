@@ -181,3 +181,20 @@ TEST(passes_end_with_their_token)
 			CHECK(t.list[i].label == PASS_DECODE && t.list[i].kernels == 2 && t.list[i].graph_launches == 1);
 	pass_table_release(&t);
 }
+
+/* A wait that begins when the GPU has long been idle, as at the end of a process, is for nothing. */
+TEST(passes_do_not_wait_for_what_is_done)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++)
+		request(&s, &model, prompts[i], STEPS - (i == PROMPTS - 1), true);
+	forward(&s, &model, 1, prompts[PROMPTS - 1] + STEPS - 1);
+	pause_for(&s, 100 * MS);
+	wait(&s, SYNC_OF_CONTEXT);
+	t = find(&s);
+	check_requests(&t, PROMPTS, EACH);
+	CHECK(t.list[t.n - 1].end == t.list[t.n - 1].gpu_end);
+	pass_table_release(&t);
+}

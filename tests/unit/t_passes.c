@@ -221,6 +221,23 @@ TEST(passes_set_up_is_none)
 	pass_table_release(&t);
 }
 
+/* What a pass ran: of `symbol` how often; of any, which must be as many as it says. */
+static uint64_t ran(const struct pass_table *t, const struct pass *x, uint32_t symbol)
+{
+	uint64_t all = 0, found = 0;
+
+	for (uint64_t i = x->ran_at; i < x->ran_at + x->n_ran; i++) {
+		const struct pass_code *code = &t->codes[t->ran[i].code];
+
+		all += t->ran[i].count;
+		CHECK(code->kind == OP_KERNEL && t->ran[i].ns >= 2000ull * t->ran[i].count);
+		if (code->symbol == symbol)
+			found += t->ran[i].count;
+	}
+	CHECK(all == x->kernels);
+	return found;
+}
+
 TEST(passes_candidates_are_tried_inside)
 {
 	struct script s = { 0 };
@@ -244,6 +261,10 @@ TEST(passes_candidates_are_tried_inside)
 	t = find(&s);
 	check_requests(&t, PROMPTS, EACH);
 	CHECK(t.list[2 * EACH].host_start <= mask.start + 10000);
+	for (size_t i = 0; i < t.n; i++) { /* the candidates are not what the pass ran */
+		CHECK(ran(&t, &t.list[i], DOWN) == m.layers && ran(&t, &t.list[i], HEAD) == 1);
+		CHECK(!ran(&t, &t.list[i], 40));
+	}
 	pass_table_release(&t);
 }
 

@@ -98,9 +98,9 @@ TEST(markers_name_and_contradict)
 static struct op ops[64];
 static size_t n_ops, readings;
 
-static bool give_ops(void *arg, op_fn fn, void *fn_arg)
+static bool give_ops(void *arg, uint64_t stride, op_fn fn, void *fn_arg)
 {
-	CHECK(arg == ops);
+	CHECK(arg == ops && stride == 1);
 	readings++;
 	for (size_t i = 0; i < n_ops; i++)
 		if (!fn(fn_arg, &ops[i]))

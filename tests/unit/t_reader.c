@@ -141,7 +141,7 @@ TEST(reader_every_flipped_bit_costs_one_frame_at_most)
 	free(b.p);
 }
 
-TEST(reader_finds_frames_after_rubbish)
+TEST_THREADS(reader_finds_frames_after_rubbish)
 {
 	struct bytes b = small_trace(), with;
 	struct rows all = kit_decode(b, NULL), got;
@@ -319,7 +319,7 @@ TEST(reader_exactly_once_around_each_write)
 	life_start(1u << 20);
 	for (int round = 0; round < 6; round++) {
 		for (int k = 0; k < 300 + 1500 * (round == 3); k++, i++) {
-			uint64_t f[LAUNCH_N] = { i, i + 5, i, 1001, 0 };
+			uint64_t f[LAUNCH_N] = { 64 * i, 64 * i + 64, i, 1001, 0 };
 
 			life_append((uint32_t)(i % 2), EVENT_LAUNCH, f, LAUNCH_N, NULL, 0);
 			if (i % 50 == 0)
@@ -340,15 +340,15 @@ TEST(reader_exactly_once_around_each_write)
 TEST(reader_exactly_once_in_a_pump_of_several_frames)
 {
 	life_start(8u << 20);
-	for (uint64_t i = 0; i < 90000; i++) {
-		uint64_t f[LAUNCH_N] = { i, i + 5, i, 1001, 0 };
+	for (uint64_t i = 0; i < 120000; i++) {
+		uint64_t f[LAUNCH_N] = { 64 * i, 64 * i + 64, i, 1001, 0 };
 
 		life_append(0, EVENT_LAUNCH, f, LAUNCH_N, NULL, 0);
 		if (i % 1000 == 0)
 			life_append((uint32_t)(i % 3 == 0), EVENT_STRING, &i, 1, "name", 4);
 	}
 	kit_pwrite.before = kit_pwrite.after = life_check;
-	CHECK(writer_pump(life.w, &life.j, true) == 90090);
+	CHECK(writer_pump(life.w, &life.j, true) == 120120);
 	kit_pwrite.before = kit_pwrite.after = NULL;
 	CHECK(life.checks >= 4); /* two frames at least */
 	life_check();
@@ -359,7 +359,7 @@ TEST(reader_exactly_once_with_half_a_frame)
 {
 	life_start(1u << 20);
 	for (uint64_t i = 0; i < 400; i++) {
-		uint64_t f[LAUNCH_N] = { i, i + 5, i, 1001, 0 };
+		uint64_t f[LAUNCH_N] = { 64 * i, 64 * i + 64, i, 1001, 0 };
 
 		life_append(0, EVENT_LAUNCH, f, LAUNCH_N, NULL, 0);
 		if (i != 150)
@@ -385,7 +385,7 @@ TEST(reader_exactly_once_when_chunks_are_reused)
 	kit_pwrite.before = kit_pwrite.after = life_check;
 	for (int round = 0; round < 12; round++) {
 		for (int k = 0; k < 1000; k++, i++) {
-			uint64_t f[LAUNCH_N] = { i, i + 5, i, 1001, 0 };
+			uint64_t f[LAUNCH_N] = { 64 * i, 64 * i + 64, i, 1001, 0 };
 
 			life_append((uint32_t)(round % 2), EVENT_LAUNCH, f, LAUNCH_N, NULL, 0);
 		}
@@ -450,7 +450,7 @@ TEST(reader_takes_from_the_journal_what_a_bad_frame_held)
 
 	life_start(1u << 20);
 	for (uint64_t i = 0; i < 100; i++) {
-		uint64_t f[LAUNCH_N] = { i, i + 5, i, 1001, 0 };
+		uint64_t f[LAUNCH_N] = { 64 * i, 64 * i + 64, i, 1001, 0 };
 
 		life_append(0, EVENT_LAUNCH, f, LAUNCH_N, NULL, 0);
 	}
@@ -525,7 +525,7 @@ static void *live_producer(void *arg)
 	uint32_t tid = (uint32_t)(uintptr_t)arg;
 
 	for (uint64_t i = 0; i < LIVE_ROWS; i++) {
-		uint64_t f[LAUNCH_N] = { i, i + 5, i, 1001, 0 };
+		uint64_t f[LAUNCH_N] = { 64 * i, 64 * i + 64, i, 1001, 0 };
 
 		while (atomic_load(&life.j.free_chunks) < 4)
 			usleep(20);
@@ -545,7 +545,7 @@ static void *live_writer(void *arg)
 }
 
 /* Each look at a running process sees each thread's rows without holes and doubles. */
-TEST(reader_sees_a_running_process_whole)
+TEST_THREADS(reader_sees_a_running_process_whole)
 {
 	pthread_t thread[3];
 	uint64_t rows = 0;

@@ -14,6 +14,7 @@
 
 #include "preload/objects.h"
 #include "preload/unwind_libc.h"
+#include "preload/unwind_memo.h"
 #include "tests/unit/recorded.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
@@ -24,7 +25,7 @@ static unsigned n_taken;
 /* The barriers keep each call from becoming a jump. */
 static NOINLINE void chain_a(void)
 {
-	n_taken = unwind_take(taken, UNWIND_MAX);
+	n_taken = unwind_take(taken, UNWIND_MAX, NULL);
 	__asm__ volatile("" ::: "memory");
 }
 
@@ -128,12 +129,12 @@ TEST(objects_agree_with_and_without_the_loader)
 TEST(unwind_stops_at_the_limit)
 {
 	begin(false);
-	CHECK(unwind_take(taken, 2) == 2 && unwind_take(taken, 0) == 0);
+	CHECK(unwind_take(taken, 2, NULL) == 2 && unwind_take(taken, 0, NULL) == 0);
 }
 
 static unsigned deep(unsigned depth)
 {
-	unsigned n = depth ? deep(depth - 1) : unwind_take(taken, UNWIND_MAX);
+	unsigned n = depth ? deep(depth - 1) : unwind_take(taken, UNWIND_MAX, NULL);
 
 	__asm__ volatile("" ::: "memory");
 	return n;
@@ -152,7 +153,7 @@ static void *small_thread(void *arg)
 	return NULL;
 }
 
-TEST(unwind_on_a_stack_of_64_kib)
+TEST_THREADS(unwind_on_a_stack_of_64_kib)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -166,7 +167,7 @@ TEST(unwind_on_a_stack_of_64_kib)
 }
 
 /* The part of a painted stack that a first, cold call used. */
-TEST(unwind_uses_little_stack)
+TEST_THREADS(unwind_uses_little_stack)
 {
 	enum { SIZE = 256 << 10 };
 	uint8_t *stack = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -273,7 +274,7 @@ TEST(unwind_libc_gives_libunwind_nothing)
 	CHECK(!unwind_libc_mask(SIG_BLOCK, NULL, NULL));
 	CHECK(!unwind_libc_objects(NULL, NULL));
 	unwind_walk_tls = &w;
-	CHECK(unwind_take(taken, UNWIND_MAX) == 0); /* a handler inside a walk */
+	CHECK(unwind_take(taken, UNWIND_MAX, NULL) == 0); /* a handler inside a walk */
 	if (!__builtin_setjmp(w.bail))
 		unwind_libc_abort();
 	unwind_walk_tls = NULL;
@@ -318,12 +319,12 @@ static void with_the_loader_locked(bool map_only)
 	check_chain();
 }
 
-TEST(unwind_takes_no_loader_lock)
+TEST_THREADS(unwind_takes_no_loader_lock)
 {
 	with_the_loader_locked(false);
 }
 
-TEST(unwind_from_the_map_takes_no_loader_lock)
+TEST_THREADS(unwind_from_the_map_takes_no_loader_lock)
 {
 	with_the_loader_locked(true);
 }
@@ -338,13 +339,13 @@ static void *walk_often(void *arg)
 
 	(void)arg;
 	do {
-		n = unwind_take(frame, UNWIND_MAX);
+		n = unwind_take(frame, UNWIND_MAX, NULL);
 		least = n < least ? n : least;
 	} while (!over);
 	return (void *)least;
 }
 
-TEST(unwind_while_libraries_come_and_go)
+TEST_THREADS(unwind_while_libraries_come_and_go)
 {
 	pthread_t thread[2];
 	void *lib, *least;
@@ -438,4 +439,157 @@ TEST(objects_are_redacted)
 	CHECK(objects_start(true, true) == OBJECTS_MAP);
 	CHECK(objects_find((uintptr_t)file_map(), &o) && row_find(&r, EVENT_OBJECT, 0));
 	CHECK(!strcmp(r.blob, "<path>"));
+}
+
+/* --- stacks that were taken before */
+static int name_next, known; /* the next name; what known_leaf() found */
+
+/* The name that this stack got before, or the negative of the one that it gets now. */
+static NOINLINE void known_leaf(void)
+{
+	struct unwind_known k;
+
+	n_taken = unwind_take(taken, UNWIND_MAX, &k);
+	known = (int)k.id;
+	if (!known) {
+		known = -++name_next;
+		unwind_name(&k, (uint32_t)name_next);
+	}
+	CHECK(known < 0 ? n_taken > 1 : !n_taken && !k.entry);
+}
+
+/* Alike, so that stacks through them differ in a return address alone. */
+#define KNOWN_CALLER(name, callee)                 \
+	static NOINLINE void name(void)            \
+	{                                          \
+		callee();                          \
+		__asm__ volatile("" ::: "memory"); \
+	}
+KNOWN_CALLER(known_a, known_leaf)
+KNOWN_CALLER(known_b, known_leaf)
+KNOWN_CALLER(known_deep, known_a)
+
+static NOINLINE int known_by(void (*fn)(void))
+{
+	fn();
+	__asm__ volatile("" ::: "memory");
+	return known;
+}
+
+static void known_each(int ret[3])
+{
+	static void (*const fn[])(void) = { known_a, known_b, known_deep };
+
+	for (volatile int i = 0; i < 3; i++)
+		ret[i] = known_by(fn[i]);
+}
+
+static void *known_thread(void *ret)
+{
+	for (volatile int i = 0; i < 2; i++)
+		known_each((int *)ret + 3 * i);
+	return NULL;
+}
+
+static void check_known(const int got[6], int first)
+{
+	for (int i = 0; i < 3; i++)
+		CHECK(got[i] == -(first + i) && got[3 + i] == first + i);
+}
+
+TEST_THREADS(unwind_knows_a_stack_again)
+{
+	pthread_t thread;
+	int got[6];
+
+	begin(false);
+	known_thread(got);
+	check_known(got, 1);
+	CHECK(!pthread_create(&thread, NULL, known_thread, got));
+	pthread_join(thread, NULL);
+	check_known(got, 4);
+	unwind_start(); /* a new trace: the names were the old one's */
+	known_thread(got);
+	check_known(got, 7);
+}
+
+/* A stack, a page that cannot be read, and one that was. */
+static uint8_t *beyond;
+#define BEYOND_STACK (2u << 20) /* enough for the sanitizers */
+
+static void *known_beyond(void *ret)
+{
+	(void)ret;
+	for (volatile int i = 0; i < 3; i++) {
+		unit_lost_caller((uintptr_t)beyond + BEYOND_STACK + 4096 + 64, known_leaf);
+		CHECK(known < 0);
+		if (i == 1)
+			munmap(beyond + BEYOND_STACK, 8192);
+	}
+	return NULL;
+}
+
+TEST_THREADS(unwind_forgets_what_was_read_beyond_the_stack)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	beyond = mmap(NULL, BEYOND_STACK + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	CHECK(beyond != MAP_FAILED && !mprotect(beyond + BEYOND_STACK, 4096, PROT_NONE));
+	begin(false);
+	pthread_attr_init(&attr);
+	CHECK(!pthread_attr_setstack(&attr, beyond, BEYOND_STACK));
+	CHECK(!pthread_create(&thread, &attr, known_beyond, NULL));
+	pthread_join(thread, NULL);
+}
+
+TEST(memo_compares_words_and_objects)
+{
+	uint64_t word[300] = { 0 };
+	uintptr_t at = (uintptr_t)word;
+	struct object o, libc;
+	struct memo_entry *e, *other;
+
+	begin(false);
+	CHECK(objects_find((uintptr_t)chain_a, &o) && o.id);
+	CHECK(objects_find((uintptr_t)dlsym(RTLD_DEFAULT, "qsort"), &libc) && libc.id != o.id);
+	CHECK(!memo_find(at) && (e = memo_take(at)) != NULL);
+	other = memo_take(at); /* a handler, or a thread, meanwhile */
+	CHECK(other && other != e);
+	memo_keep(other, 0);
+	memo_word(e, (uintptr_t)&word[1], 0);
+	memo_word(e, (uintptr_t)&word[299], 0);
+	memo_object(e, (uintptr_t)chain_a, o.id);
+	memo_object(e, (uintptr_t)word, 0);
+	memo_keep(e, 5);
+	CHECK(memo_find(at) == 5 && !memo_find(at + 16));
+	word[2] = 1; /* was not read */
+	CHECK(memo_find(at) == 5);
+	word[299] = 1;
+	CHECK(!memo_find(at));
+	word[299] = 0;
+	CHECK(memo_find(at) == 5);
+	/* Another object at the same place; one where there was none. */
+	CHECK((e = memo_take(at)) != NULL);
+	memo_word(e, (uintptr_t)&word[2], 1);
+	memo_object(e, (uintptr_t)chain_a, libc.id);
+	memo_keep(e, 6);
+	word[1] = 1; /* not the first entry */
+	CHECK(!memo_find(at));
+	CHECK((e = memo_take(at)) != NULL);
+	memo_object(e, (uintptr_t)chain_a, 0);
+	memo_keep(e, 7);
+	CHECK(!memo_find(at));
+	/* More than is kept, or below the walker. */
+	CHECK((e = memo_take(at)) != NULL);
+	for (int i = 0; i < 299; i++)
+		memo_word(e, (uintptr_t)&word[i], word[i]);
+	memo_keep(e, 8);
+	CHECK(!memo_find(at));
+	CHECK((e = memo_take(at)) != NULL);
+	memo_word(e, at - 8, 0);
+	memo_keep(e, 9);
+	CHECK(!memo_find(at));
+	memo_keep(NULL, 10);
 }

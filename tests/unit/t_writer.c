@@ -36,7 +36,7 @@ static void rig_close(struct rig *r)
 
 static void rig_launch(struct rig *r, struct journal_lane *lane, uint32_t tid, uint64_t i)
 {
-	uint64_t f[LAUNCH_N] = { 1000 * i, 1000 * i + 10, i, API_CU_LAUNCH_KERNEL, 0 };
+	uint64_t f[LAUNCH_N] = { 1024 * i, 1024 * i + 64, i, API_CU_LAUNCH_KERNEL, 0 };
 
 	CHECK(journal_append(&r->j, lane, tid, EVENT_LAUNCH, f, LAUNCH_N, NULL, 0));
 }
@@ -122,7 +122,7 @@ static void threads_check(struct rig *r)
 
 			CHECK(at == *n);
 			*n += is_name ? 3 : at % 3 == 0 ? 1 : 2;
-			CHECK(is_name || s.col[LAUNCH_END][i] == 1000 * at + 10);
+			CHECK(is_name || s.col[LAUNCH_END][i] == 1024 * at + 64);
 			CHECK(!is_name || blob_len(&s, i) == at % 5);
 			is_name ? names++ : launches++;
 		}
@@ -135,7 +135,7 @@ static void threads_check(struct rig *r)
 	free(trace.p);
 }
 
-TEST(writer_eight_threads_lose_nothing)
+TEST_THREADS(writer_eight_threads_lose_nothing)
 {
 	struct producer p[N_THREADS];
 	pthread_t writer;
@@ -192,7 +192,7 @@ static void *intern_and_use(void *arg)
 	return NULL;
 }
 
-TEST(writer_strings_come_before_their_use)
+TEST_THREADS(writer_strings_come_before_their_use)
 {
 	struct producer p[N_THREADS];
 	static bool known[N_STRINGS + 1];
@@ -260,7 +260,7 @@ TEST(writer_waits_for_a_worthwhile_batch)
 	struct journal_lane lane = { NULL };
 	struct rig r;
 
-	rig_open(&r, 4u << 20);
+	rig_open(&r, 8u << 20);
 	CHECK(writer_pump(r.w, &r.j, true) == 0);
 	for (uint64_t i = 0; i < 100; i++)
 		rig_launch(&r, &lane, 1, i);
@@ -268,9 +268,9 @@ TEST(writer_waits_for_a_worthwhile_batch)
 	CHECK(writer_pump(r.w, &r.j, true) == 100 && writer_bytes(r.w) > 32);
 	CHECK(lane.chunk->consumed == 4800 && lane.chunk->committed == 4800);
 	CHECK(writer_pump(r.w, &r.j, true) == 0);
-	for (uint64_t i = 0; i < 36000; i++)
+	for (uint64_t i = 0; i < 66000; i++)
 		rig_launch(&r, &lane, 1, i);
-	CHECK(writer_pump(r.w, &r.j, false) == 36000);
+	CHECK(writer_pump(r.w, &r.j, false) == 66000);
 	CHECK(atomic_load(&r.j.free_chunks) == (int32_t)r.j.chunk_count - 1); /* the lane's own */
 	rig_close(&r);
 }
@@ -388,7 +388,7 @@ TEST(writer_stops_at_its_own_and_the_process_limit)
 
 /* --- without a journal */
 
-TEST(writer_add_keeps_order_and_contents)
+TEST_THREADS(writer_add_keeps_order_and_contents)
 {
 	enum { N = 60000 };
 	char **want = malloc(N * sizeof(*want));
@@ -436,7 +436,7 @@ TEST(writer_add_keeps_order_and_contents)
 }
 
 /* Every kind, the largest blob, and a section that does not compress. */
-TEST(writer_noise_is_stored_and_read_back)
+TEST_THREADS(writer_noise_is_stored_and_read_back)
 {
 	static uint8_t blob[EVENT_BLOB_MAX];
 	struct journal_lane lane = { NULL };

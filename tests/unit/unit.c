@@ -1,5 +1,9 @@
 #include "tests/unit/unit.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +31,26 @@ void unit_skip(const char *why)
 	_exit(SKIPPED);
 }
 
+static atomic_bool thread_started;
+
+/* The executable's comes before libc's and the sanitizers'. */
+int pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+		(__typeof__(real))dlsym(RTLD_NEXT, "pthread_create");
+
+	atomic_store(&thread_started, true);
+	return real(ret, attr, run, arg);
+}
+
 /* exit(), not _exit(): the leak checker runs there. */
 static _Noreturn void run_child(const struct unit_test *t)
 {
 	running = t->name;
 	alarm(TIMEOUT_S);
 	t->run();
+	if (atomic_load(&thread_started) && !t->threads)
+		unit_fail(__FILE__, __LINE__, "it starts threads: make it TEST_THREADS()");
 	exit(0);
 }
 
@@ -67,14 +85,16 @@ static int wanted(const char *name, int argc, char **argv)
 	return argc < 2;
 }
 
-/* unit [PART-OF-NAME...] */
+/* unit [--threads] [PART-OF-NAME...]; --threads: of TEST_THREADS() only */
 int main(int argc, char **argv)
 {
+	bool threads_only = argc > 1 && !strcmp(argv[1], "--threads");
 	const struct unit_test *const *t;
 	int failed = 0, run = 0;
 
 	for (t = __start_unit_tests; t < __stop_unit_tests; t++) {
-		if (!wanted((*t)->name, argc, argv))
+		if ((threads_only && (*t)->threads != UNIT_THREADS) ||
+		    !wanted((*t)->name, argc - threads_only, argv + threads_only))
 			continue;
 		run++;
 		failed += !run_one(*t);

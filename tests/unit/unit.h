@@ -8,14 +8,23 @@
 struct unit_test {
 	const char *name;
 	void (*run)(void);
+	enum unit_threads { UNIT_ONE_THREAD, UNIT_THREADS, UNIT_READS } threads;
 };
 
-#define TEST(id)                                                                          \
+#define TEST_OF(id, threads)                                                              \
 	static void test_##id(void);                                                      \
-	static const struct unit_test unit_test_##id = { #id, test_##id };                \
+	static const struct unit_test unit_test_##id = { #id, test_##id, threads };       \
 	static const struct unit_test *const unit_entry_##id                              \
 		__attribute__((used, section("unit_tests"))) = &unit_test_##id;           \
 	static void test_##id(void)
+
+#define TEST(id) TEST_OF(id, UNIT_ONE_THREAD)
+
+/* With several threads: VARIANT=tsan runs these alone. A TEST() that starts a thread fails. */
+#define TEST_THREADS(id) TEST_OF(id, UNIT_THREADS)
+
+/* Large traces: the reader starts a thread of its own, which has its TEST_THREADS() in t_ahead.c. */
+#define TEST_READS(id) TEST_OF(id, UNIT_READS)
 
 /* Ends the test as failed. */
 #define CHECK(cond)                                              \

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench.py --build DIR --out DIR LAUNCHES...: what tracing and reading cost, as tables (`make bench`).
 
-Encoder and callbacks: ns of CPU, bytes and, with valgrind, instructions. Decoder: each command on
+Encoder and callbacks: ns of CPU, bytes and, with valgrind, instructions; with strace, system calls. Decoder: each command on
 generated traces (gen_trace) of LAUNCHES launches: events a second of CPU and of wall time, events being
 the trace's records, the peak of resident memory, and how time grows with the length (exponent 1: linear).
 Traces are written below --out once and read from the page cache; --old JITNESS runs another build by
@@ -24,6 +24,10 @@ REAL = "tests/data/real"
 REAL_TRACES = ["gpt2_eager", "gpt2_compile", "generate_static", "no_cache", "train_loop"]
 ENCODE_ROWS = 300000
 CALLBACKS = 20000
+LOADS = 1000
+# Part of a load, and the function whose instructions it is.
+LOAD_PARTS = {"all": "callbacks_receive", "new": "callbacks_receive", "stack": "stack_take", "image": "image_inspect",
+              "hash": "hash64", "list": "image_kernels"}
 
 
 def fail(text):
@@ -59,6 +63,42 @@ def instructions(command, function):
     return int(found.group(1)) if found else None
 
 
+def system_calls(command):
+    """How many; None without strace."""
+    if not shutil.which("strace"):
+        return None
+    total = [x.split() for x in output(["strace", "-c", *command])[1].splitlines() if x.endswith(" total")]
+    return int(total[-1][3]) if total else None
+
+
+def loads_half(build, old):
+    """One module load: all of it, of code that is new each time, and the parts; --old's bench_load by turns."""
+    print("\nCallbacks of a module load, look-up and unload: ns (a load hashes twice: LOAD and MODULE)")
+    print(f"{'cubin':>13}" + "".join(f"{x:>8}" for x in LOAD_PARTS))
+    programs = [f"{build}/bench_load"]
+    if old and os.path.exists(f"{os.path.dirname(old)}/bench_load"):
+        programs.insert(0, f"{os.path.dirname(old)}/bench_load")
+    best = {}
+    for _ in range(3):
+        for p in programs:
+            for line in output([p])[0].splitlines():
+                size, *ns = line.split()
+                ns = [float(x) for x in ns]
+                best[size, p] = [min(x) for x in zip(ns, best.get((size, p), ns))]
+    for (size, p), ns in best.items():
+        print(f"{size if p == programs[-1] else size + ' (old)':>13}" + "".join(f"{x:8.0f}" for x in ns))
+    if len(programs) > 1:
+        for size in sorted({x for x, _ in best}, key=int):
+            print(f"{size:>6} ratio " + "".join(f"{a / b:7.1f}x" for a, b in zip(best[size, programs[0]], best[size, programs[1]])))
+    new = programs[-1]
+    calls = [system_calls([new, "all", str(n)]) for n in (1, 1 + LOADS)]
+    if None not in calls:
+        print(f"system calls: {max(0, calls[1] - calls[0]) / LOADS:.2f} a load")
+    counts = [instructions([new, part, str(LOADS)], function) for part, function in LOAD_PARTS.items()]
+    if None not in counts:
+        print("instructions:" + "".join(f"{x / (LOADS + 1):8.0f}" for x in counts))
+
+
 def host_half(build):
     print("Encoder: recorded traces, encoded again (frames of a recorded length, strings included)")
     print(f"{'trace':18} {'events':>8} {'launches':>9} {'ns/event':>9} {'bytes/event':>12} {'bytes/launch':>13}")
@@ -77,8 +117,8 @@ def host_half(build):
     count = instructions([f"{build}/bench_launch", str(CALLBACKS)], "callbacks_receive")
     print(f"instructions: {count / CALLBACKS:.0f} a launch in the callbacks")
     rows = int(output([encode, "1", files[0]])[0].split()[1])
-    count = instructions([encode, "1", files[0]], "encode")
-    print(f"              {count / rows:.0f} an event in the encoder and the writer, zstd included\n")
+    count = instructions([encode, "1", files[0]], "writer_pump")
+    print(f"              {count / rows:.0f} an event in the writer, zstd included")
 
 
 def trace_of(build, out, launches):
@@ -115,7 +155,7 @@ def decoder_half(args):
     new = f"{args.build}/jitness"
     programs = [args.old, new] if args.old else [new]
     cpu = {}
-    print("Decoder: generated traces in the page cache; M events/s of CPU and of wall time")
+    print("\nDecoder: generated traces in the page cache; M events/s of CPU and of wall time")
     print(f"{'launches':>10} {'command':20} {'wall s':>8} {'CPU s':>8} {'M/s CPU':>9} {'M/s wall':>9} {'peak MiB':>9}")
     for launches in args.launches:
         folder, truth = trace_of(args.build, args.out, launches)
@@ -143,6 +183,7 @@ def main():
     parser.add_argument("launches", type=int, nargs="+")
     args = parser.parse_args()
     host_half(args.build)
+    loads_half(args.build, args.old)
     decoder_half(args)
 
 

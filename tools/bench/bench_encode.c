@@ -1,9 +1,10 @@
 /*
  * bench_encode ROWS TRACE.jnt...: encodes recorded traces again. The rows of each trace are read into memory,
- * then written by the tracer's own writer (columns, zstd, checksum, pwrite to memory) as often as it takes
- * to make ROWS of them. Prints for each trace its rows, launches, ns of CPU a row, bytes a row and bytes
- * of the file for each launch. Strings and the like are written once each round, so bytes are those of a
- * trace as short as the recorded one.
+ * then appended to a journal and written by the tracer's own writer (columns, zstd, checksum, pwrite to
+ * memory) as often as it takes to make ROWS of them. Prints for each trace its rows, launches, ns of CPU
+ * a row in the writer (writer_pump(): also what to count under callgrind), bytes a row and bytes of the file
+ * for each launch. Strings and the like are written once each round, so bytes are those of a trace as short
+ * as the recorded one.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -15,14 +16,21 @@
 
 #include "trace/err.h"
 #include "trace/event.h"
+#include "trace/journal.h"
 #include "trace/reader.h"
 #include "trace/writer.h"
+
+#define JOURNAL_BYTES (16u << 20)
+#define WAITING_BYTES (3u << 20) /* the writer waits for as much, too (BATCH_BYTES) */
+#define TIDS_MAX      64
 
 struct row {
 	uint64_t field[EVENT_FIELDS_MAX];
 	uint32_t tid, blob_len;
 	uint16_t kind, n;
 	uint8_t *blob;
+	uint64_t time; /* when it was recorded, about */
+	size_t at;     /* its place in the trace */
 };
 
 struct rows {
@@ -34,6 +42,20 @@ static _Noreturn void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench_encode: %s: %s\n", what, why);
 	exit(1);
+}
+
+/* The end of what the row is about; of one without times or from CUPTI, that of the row before it. */
+static uint64_t time_of(const struct row *row, uint64_t before)
+{
+	const struct event_type *t = event_type_of(row->kind);
+	uint64_t time = 0;
+
+	if (row->kind >= EVENT_KERNEL && row->kind <= EVENT_JIT && row->kind != EVENT_SYNC)
+		return before;
+
+	for (unsigned i = 0; t && i < 2 && i < row->n && t->field[i].type == FIELD_TIME; i++)
+		time = row->field[i] > time ? row->field[i] : time;
+	return time ? time : before;
 }
 
 static void keep(struct rows *r, const struct section *s, uint32_t i)
@@ -57,20 +79,39 @@ static void keep(struct rows *r, const struct section *s, uint32_t i)
 			die("blob", "out of memory");
 		memcpy(row->blob, s->blob + s->blob_at[i], row->blob_len);
 	}
+	row->at = r->n - 1;
+	row->time = time_of(row, r->n > 1 ? row[-1].time : 0);
 	r->launches += s->kind == EVENT_LAUNCH;
+}
+
+static int row_order(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
 }
 
 static void load(struct rows *ret, const char *path)
 {
 	struct reader *r;
 	struct section s;
+	size_t from = 0;
 	int err = reader_open(&r, AT_FDCWD, path);
 
 	if (err)
 		die(path, trace_strerror(err));
-	while ((err = reader_next(r, &s)) == 1)
+	while ((err = reader_next(r, &s)) == 1) {
+		/* A frame has the rows of a thread by kind: back to the order in which they were made. */
+		if (from < ret->n && ret->list[from].tid != s.tid) {
+			qsort(ret->list + from, ret->n - from, sizeof(*ret->list), row_order);
+			from = ret->n;
+		}
 		for (uint32_t i = 0; i < s.rows; i++)
 			keep(ret, &s, i);
+	}
+	qsort(ret->list + from, ret->n - from, sizeof(*ret->list), row_order);
 	reader_close(r);
 	if (err)
 		die(path, trace_strerror(err));
@@ -91,25 +132,62 @@ static double now_ns(void)
 	return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
 }
 
-/* Once; the bytes of the file. A function of its own: callgrind counts what it does. */
-static __attribute__((noinline, noclone)) uint64_t encode(const struct rows *r, int dir)
+/* Rows are appended as threads do it; the writer works when there is enough for a frame. Adds its CPU time. */
+static void pump(struct writer *w, struct journal *j, bool all, double *ret_ns)
 {
+	double start = now_ns();
+	long rows = writer_pump(w, j, all);
+
+	*ret_ns += now_ns() - start;
+	if (rows < 0)
+		die("b.jnt", trace_strerror((int)rows));
+}
+
+static struct journal_lane *lane_of(uint32_t tid)
+{
+	static uint32_t tids[TIDS_MAX];
+	static struct journal_lane lanes[TIDS_MAX];
+	unsigned i = 0;
+
+	while (i < TIDS_MAX && tids[i] && tids[i] != tid)
+		i++;
+	if (i == TIDS_MAX)
+		die("rows", "too many threads");
+	tids[i] = tid;
+	return &lanes[i];
+}
+
+/* Once; the bytes of the file. */
+static uint64_t encode(const struct rows *r, int dir, double *ret_ns)
+{
+	struct journal j = JOURNAL_INIT;
 	struct writer *w;
 	uint64_t bytes;
-	int err = writer_open(&w, dir, "b.jnt", 1, 1, 0);
+	size_t waiting = 0;
+	int err = journal_create(&j, dir, "b.jnj", JOURNAL_BYTES);
 
-	for (size_t i = 0; i < r->n && !err; i++) {
-		const struct row *row = &r->list[i];
-
-		err = writer_add(w, row->tid, (enum event_kind)row->kind, row->field, row->n, row->blob,
-				 row->blob_len);
-	}
-	err = err ? err : writer_flush(w, 0);
+	err = err ? err : writer_open(&w, dir, "b.jnt", 1, 1, 0);
 	if (err)
 		die("b.jnt", trace_strerror(err));
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row *row = &r->list[i];
+
+		if (!journal_append(&j, lane_of(row->tid), row->tid, (enum event_kind)row->kind, row->field,
+				    row->n, row->blob, row->blob_len))
+			die("b.jnj", "is full");
+		waiting += journal_row_bytes(row->n, row->blob_len);
+		if (waiting < WAITING_BYTES && i + 1 < r->n)
+			continue;
+		waiting = 0;
+		pump(w, &j, i + 1 == r->n, ret_ns);
+	}
+	for (size_t i = 0; i < r->n; i++)
+		journal_lane_release(lane_of(r->list[i].tid));
 	bytes = writer_bytes(w);
 	writer_close(w);
+	journal_release(&j);
 	unlinkat(dir, "b.jnt", 0);
+	unlinkat(dir, "b.jnj", 0);
 	return bytes;
 }
 
@@ -126,16 +204,15 @@ int main(int argc, char **argv)
 	for (int a = 2; a < argc; a++) {
 		struct rows r = { 0 };
 		uint64_t bytes = 0, rounds, n;
-		double start;
+		double ns = 0;
 
 		load(&r, argv[a]);
 		n = r.n ? r.n : 1;
 		rounds = 1 + most / n;
-		start = now_ns();
 		for (uint64_t i = 0; i < rounds; i++)
-			bytes = encode(&r, dir);
+			bytes = encode(&r, dir, &ns);
 		printf("%s %zu %zu %.1f %.2f %.2f\n", argv[a], r.n, r.launches,
-		       (now_ns() - start) / (double)(rounds * n), (double)bytes / (double)n,
+		       ns / (double)(rounds * n), (double)bytes / (double)n,
 		       r.launches ? (double)bytes / (double)r.launches : 0.0);
 		unload(&r);
 	}

@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 	model_s = now_s() - start;
 	model_mib = peak_mib();
 	start = now_s();
-	if (reader_open(&r, dir, "b.jnt") || op_stream_run(&p, r, count, &blocks, &status))
+	if (reader_open(&r, dir, "b.jnt") || op_stream_run(&p, r, 1, count, &blocks, &status))
 		die("op_stream_run");
 	reader_close(r);
 	ops_s = now_s() - start;

@@ -43,7 +43,7 @@ static void count(void)
 {
 	struct unwind_frame frame[UNWIND_MAX];
 
-	frames = unwind_take(frame, UNWIND_MAX);
+	frames = unwind_take(frame, UNWIND_MAX, NULL);
 }
 
 static void (*innermost)(void) = take;

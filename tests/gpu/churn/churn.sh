@@ -4,6 +4,7 @@
 # Runs on the machine with the GPU, from any directory. Needs nvcc, gcc, python3 with PyTorch, Triton, JAX and CuPy,
 # and build/release/{jitness,libjitness.so}; build/carry/ holds libraries that only the jitness command needs.
 # Prints tables; sessions and logs go to $OUT. SECONDS_MAX (540) stops new runs; JOBS (6) run at once; STRESS (60) seconds.
+# LEVEL=churn: the matrix at that level, without CUPTI; how PTX was made may then be unknown.
 # Exit status: 0 when every line is ok, 1 when one is not, 77 without a GPU.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)

@@ -23,7 +23,8 @@ class Matrix(Judge):
         self.a = a
         self.jitness = os.path.join(a.root, "build/release/jitness")
         self.clean = {k: v for k, v in os.environ.items()
-                      if not k.startswith("JITNESS_") and k not in ("CUDA_INJECTION64_PATH", "LD_PRELOAD", "OUT")}
+                      if not k.startswith("JITNESS_") and k not in ("CUDA_INJECTION64_PATH", "LD_PRELOAD", "OUT", "LEVEL")}
+        self.level = ("--level", os.environ["LEVEL"]) if os.environ.get("LEVEL") else ()
         self.lock = threading.Lock()
 
     def caches(self, row):
@@ -68,7 +69,7 @@ class Matrix(Judge):
                 env["JAX_COMPILATION_CACHE_DIR"] = env["HOME"] + "/jax"
                 env["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
                 env["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-            rc, facts, session = self.run("%s-%s" % (row, "warm" if warm else "cold"), self.command(row), env)
+            rc, facts, session = self.run("%s-%s" % (row, "warm" if warm else "cold"), self.command(row), env, options=self.level)
             lines.append((row, warm, rc, facts, report(self.jitness, session)))
         with self.lock:
             for x in lines:
@@ -84,7 +85,7 @@ class Matrix(Judge):
 
     def stress(self):
         rc, facts, session = self.run("stress", [sys.executable, self.a.root + "/tests/host/stress.py",
-                                                 self.a.work + "/bin/c_kernel.cubin", str(self.a.stress), "torch"], limit=self.a.stress + 60)
+                                                 self.a.work + "/bin/c_kernel.cubin", str(self.a.stress), "torch"], limit=self.a.stress + 60, options=self.level)
         r = report(self.jitness, session) if rc == 0 else None
         ok = bool(r) and not facts["errors"] and facts["loads"] > 0 and facts["opens"] > 0
         self.bad += not ok

@@ -1,0 +1,72 @@
+#include "trace/keys.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "trace/wire.h"
+
+void keys_start(struct keys *k, uint32_t bytes, uint32_t hole)
+{
+	k->n = k->last = k->before = 0;
+	k->bytes = bytes;
+	k->hole = hole;
+	memset(k->slot, 0, sizeof(k->slot));
+	memset(k->next, 0, sizeof(k->next));
+}
+
+/* Sums of products: the multiplications do not wait for each other. */
+static uint32_t row_hash(const struct keys *k, const uint8_t *row)
+{
+	uint64_t h = 0, odd = 0x9e3779b185ebca87u;
+
+	for (uint32_t i = 0; i < k->bytes; i += 8, odd += 0x2545f4914f6cdd1cu)
+		h += i == k->hole ? 0 : get_le64(row + i) * odd;
+	return (uint32_t)(h >> 32 ^ h >> 47);
+}
+
+static inline __attribute__((always_inline)) bool same_row(const struct keys *k, uint32_t key,
+							    const uint8_t *row)
+{
+	const uint8_t *other = k->row[key];
+
+	/* LAUNCH: not worth a call. */
+	if (k->bytes == 16)
+		return get_le64(row) == get_le64(other) && get_le64(row + 8) == get_le64(other + 8);
+	if (memcmp(other, row, k->hole))
+		return false;
+	for (uint32_t i = k->hole + 8; i < k->bytes; i += 8)
+		if (get_le64(row + i) != get_le64(other + i))
+			return false;
+	return true;
+}
+
+static uint32_t key_find(struct keys *k, const uint8_t *row)
+{
+	uint32_t i = row_hash(k, row) % (2 * KEYS_ROOM);
+
+	for (; k->slot[i]; i = (i + 1) % (2 * KEYS_ROOM))
+		if (same_row(k, k->slot[i] - 1u, row))
+			return k->slot[i] - 1u;
+	if (k->n == KEYS_ROOM)
+		return KEYS_ROOM;
+	k->row[k->n] = row;
+	k->slot[i] = (uint16_t)++k->n;
+	return k->n - 1;
+}
+
+uint32_t keys_of(struct keys *k, const uint8_t *row)
+{
+	uint32_t both = (k->before * KEYS_ROOM + k->last) * 0x9e3779b1u;
+	uint16_t *next = &k->next[both >> (32 - KEYS_NEXT_BITS)];
+	uint32_t key = *next;
+
+	if (key >= k->n || !same_row(k, key, row)) {
+		key = key_find(k, row);
+		if (key == KEYS_ROOM)
+			return KEYS_ROOM;
+		*next = (uint16_t)key;
+	}
+	k->before = k->last;
+	k->last = key;
+	return key;
+}

@@ -1,0 +1,261 @@
+#include "trace/ticks.h"
+
+#define GRID_NS      32
+#define GRID_MISS_NS 4    /* mean distance from the grid: 8 when there is none, 0.4 when there is */
+#define SAMPLE_ROWS  1024 /* 40 ms of a busy stream: the rate to 1e-7 */
+#define NEAR_NS      8192 /* 32 and 32.0008 ns differ by 0.2 ns over these */
+#define FAR_NS       (1 << 19)
+#define SPREAD_BITS  46   /* of a section's times: 19 hours */
+
+/* 2^96 / rate, rounded down: 59 bits for 32 ns. A product with it, rounded, is ticks. */
+static uint64_t inverse_of(uint64_t rate)
+{
+	return (uint64_t)(((unsigned __int128)1 << 96) / rate);
+}
+
+static uint64_t ticks_of(uint64_t ns, uint64_t inverse)
+{
+	return (uint64_t)(((unsigned __int128)ns * inverse + ((unsigned __int128)1 << 63)) >> 64);
+}
+
+/* --- the rate */
+
+struct fit {
+	uint64_t ns, ticks, miss;
+};
+
+static void fit_add(struct fit *f, uint64_t ns, uint64_t limit, uint64_t rate, uint64_t inverse)
+{
+	uint64_t ticks, at;
+
+	if (ns == 0 || ns >= limit)
+		return;
+	ticks = ticks_of(ns, inverse);
+	at = (ticks * rate) >> 32;
+	f->ns += ns;
+	f->ticks += ticks;
+	f->miss += at > ns ? at - ns : ns - at;
+}
+
+/* The rate over the distances shorter than limit, as far as they are near the grid of `rate`. */
+static uint64_t fit_rate(const uint64_t *start, const uint64_t *end, size_t rows, uint64_t limit,
+			 uint64_t rate)
+{
+	uint64_t inverse = inverse_of(rate);
+	struct fit f = { 0, 0, 0 };
+	size_t n = 2 * rows - 1;
+
+	for (size_t i = 0; i < rows; i++) {
+		fit_add(&f, end[i] - start[i], limit, rate, inverse);
+		if (i)
+			fit_add(&f, start[i] - end[i - 1], limit, rate, inverse);
+	}
+	if (!f.ticks || f.miss > n * GRID_MISS_NS)
+		return 0;
+	return (uint64_t)(((unsigned __int128)f.ns << 32) / f.ticks);
+}
+
+uint64_t ticks_rate(const uint64_t *start, const uint64_t *end, size_t rows)
+{
+	size_t n = rows < SAMPLE_ROWS ? rows : SAMPLE_ROWS;
+	uint64_t rate = (uint64_t)GRID_NS << 32, span = end[rows - 1] - start[0];
+	uint64_t ticks;
+
+	rate = fit_rate(start, end, n, NEAR_NS, rate);
+	rate = rate ? fit_rate(start, end, n, FAR_NS, rate) : 0;
+	if (rate < (GRID_NS - 1ull) << 32 || rate > (GRID_NS + 1ull) << 32)
+		return TICKS_ONE;
+	/* Now good enough to count the ticks between the two ends of the sample, and of all. */
+	for (int far = 0; far < 2; far++) {
+		span = (far ? end[rows - 1] : end[n - 1]) - start[0];
+		ticks = ticks_of(span, inverse_of(rate));
+		if (ticks && span < (far ? 1ull << 29 : 1ull << 26))
+			rate = (uint64_t)(((unsigned __int128)span << 32) / ticks);
+	}
+	return rate;
+}
+
+/* A clock of whole ns is right by itself; the others follow a line that is corrected. */
+static bool line_moves(uint64_t rate)
+{
+	return (uint32_t)rate != 0;
+}
+
+/* --- times to ticks */
+
+/* A remainder with its sign in the lowest bit. */
+static uint64_t rest_of(int64_t ns)
+{
+	return (uint64_t)ns << 1 ^ (uint64_t)(ns >> 63);
+}
+
+static int64_t rest_sign(uint64_t x)
+{
+	return (int64_t)(x >> 1 ^ (0 - (x & 1)));
+}
+
+/*
+ * Two bits of each of the four remainders of two rows, then the next two: 0, 1 and -1 are one byte in
+ * all. A byte for a row would take more: no code is shorter than a bit, and most remainders are 0.
+ */
+static inline uint64_t rest_join(const uint64_t *x)
+{
+	uint64_t v = x[0] | x[1] << 2 | x[2] << 4 | x[3] << 6;
+
+	if ((x[0] | x[1] | x[2] | x[3]) < 4)
+		return v;
+	v = 0;
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned b = 0; b < 4; b++)
+			v |= (x[i] >> 2 * b & 3) << (8 * b + 2 * i);
+	return v;
+}
+
+static int64_t rest_at(uint64_t v, unsigned i)
+{
+	v >>= 2 * i;
+	return rest_sign((v & 3) | (v >> 6 & 12) | (v >> 12 & 48) | (v >> 18 & 192));
+}
+
+/* What whole ticks left over, of a pair of rows at a time. */
+static void host_rest(struct ticks_out *out, const struct ticks_in *in)
+{
+	uint64_t below = (in->rate >> 32) - 1;
+
+	for (size_t i = 0; i < in->rows; i += 2) {
+		size_t k = i + 1 < in->rows ? i + 1 : i;
+		uint64_t pair[4] = { 2 * (in->start[i] & below), 2 * (in->end[i] & below),
+				     2 * (in->start[k] & below), 2 * (in->end[k] & below) };
+
+		out->rest[i / 2] = rest_join(pair);
+	}
+}
+
+/* A clock that is right by itself: ticks are multiples of 2^n ns. */
+static bool host_put(struct ticks_out *out, const struct ticks_in *in)
+{
+	unsigned shift = (unsigned)__builtin_ctzll(in->rate) - 32;
+	uint64_t before = in->start[0] >> shift, wide = 0, some = 0, base;
+
+	out->first = base = before << shift;
+	for (size_t i = 0; i < in->rows; i++) {
+		uint64_t start = in->start[i], end = in->end[i];
+
+		wide |= (start - base + (1ull << SPREAD_BITS)) | (end - base + (1ull << SPREAD_BITS));
+		some |= start | end;
+		start >>= shift;
+		end >>= shift;
+		out->gap[i] = start - before;
+		out->span[i] = end - start;
+		before = end;
+	}
+	out->no_rest = !(some & ((1ull << shift) - 1));
+	if (!out->no_rest)
+		host_rest(out, in);
+	return wide >> (SPREAD_BITS + 1) == 0;
+}
+
+/* Where tick n is, from the first one; line: 16 bits of it are below 1 ns. */
+static uint64_t tick_at(uint64_t line, int64_t n, uint64_t rate)
+{
+	return (uint64_t)((int64_t)(line + (uint64_t)(((__int128)n * (int64_t)rate) >> 16)) >> 16);
+}
+
+/* The tick nearest to ns after the first one. */
+static int64_t tick_near(uint64_t ns, uint64_t line, uint64_t inverse)
+{
+	int64_t from = (int64_t)(ns - (uint64_t)((int64_t)line >> 16));
+
+	return (int64_t)(((__int128)from * (int64_t)inverse + ((__int128)1 << 63)) >> 64);
+}
+
+static bool gpu_put(struct ticks_out *out, const struct ticks_in *in)
+{
+	uint64_t base = in->start[0], line = 0, wide = 0, far = 0, before = 0, sum = 0;
+	uint64_t pair[4] = { 0 };
+	uint64_t inverse = inverse_of(in->rate);
+	size_t i;
+
+	out->first = base;
+	out->no_rest = false;
+	for (i = 0; i < in->rows; i++) {
+		uint64_t s = in->start[i] - base, e = in->end[i] - base;
+		int64_t at = tick_near(s, line, inverse), to = tick_near(e, line, inverse);
+		int64_t a = (int64_t)(s - tick_at(line, at, in->rate));
+		int64_t b = (int64_t)(e - tick_at(line, to, in->rate));
+
+		wide |= (s + (1ull << SPREAD_BITS)) | (e + (1ull << SPREAD_BITS));
+		far |= (uint64_t)(a + 128) | (uint64_t)(b + 128);
+		out->gap[i] = (uint64_t)at - before;
+		out->span[i] = (uint64_t)to - (uint64_t)at;
+		before = (uint64_t)to;
+		sum += (uint64_t)(a + b);
+		pair[i % 2 * 2] = rest_of(a);
+		pair[i % 2 * 2 + 1] = rest_of(b);
+		if (i % 2)
+			out->rest[i / 2] = rest_join(pair);
+		if (i % TICKS_BLOCK == TICKS_BLOCK - 1) {
+			line += sum * (65536 / (2 * TICKS_BLOCK));
+			sum = 0;
+		}
+	}
+	if (i % 2) {
+		pair[2] = pair[3] = 0;
+		out->rest[i / 2] = rest_join(pair);
+	}
+	return wide >> (SPREAD_BITS + 1) == 0 && far < 256;
+}
+
+bool ticks_put(struct ticks_out *out, const struct ticks_in *in)
+{
+	return line_moves(in->rate) ? gpu_put(out, in) : host_put(out, in);
+}
+
+/* --- ticks to times */
+
+void ticks_undo(uint64_t *gap, uint64_t *span, const uint64_t *rest, size_t rows, uint64_t rate,
+		uint64_t first)
+{
+	uint64_t n = 0, line = 0, sum = 0;
+
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t r = rest ? rest[i / 2] : 0;
+		int64_t a = rest_at(r, i % 2 * 2), b = rest_at(r, i % 2 * 2 + 1);
+
+		n += gap[i];
+		gap[i] = first + tick_at(line, (int64_t)n, rate) + (uint64_t)a;
+		n += span[i];
+		span[i] = first + tick_at(line, (int64_t)n, rate) + (uint64_t)b;
+		sum += (uint64_t)(a + b);
+		if (i % TICKS_BLOCK == TICKS_BLOCK - 1) {
+			line += line_moves(rate) ? sum * (65536 / (2 * TICKS_BLOCK)) : 0;
+			sum = 0;
+		}
+	}
+}
+
+/* The mean is kept with 4 bits below one tick; 0: none yet. */
+static uint64_t mean_next(uint64_t mean, uint64_t span)
+{
+	return mean ? mean + (uint64_t)((int64_t)((span << 4) - mean) >> 2) : span << 4;
+}
+
+void ticks_expect(uint64_t *span, const uint32_t *key, size_t rows, uint64_t *state)
+{
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t *mean = &state[key[i]], v = span[i];
+
+		span[i] = v - (uint64_t)((int64_t)*mean >> 4);
+		*mean = mean_next(*mean, v);
+	}
+}
+
+void ticks_expect_undo(uint64_t *span, const uint32_t *key, size_t rows, uint64_t *state)
+{
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t *mean = &state[key[i]];
+
+		span[i] += (uint64_t)((int64_t)*mean >> 4);
+		*mean = mean_next(*mean, span[i]);
+	}
+}
