@@ -21,6 +21,7 @@ struct burst {
 	uint64_t ops;
 	size_t ran;      /* what it ran begins here, in the thread's list */
 	uint64_t before; /* end of what the thread did before it */
+	uint64_t copied_from; /* a copy before its first launch that nobody waited for, or 0 */
 };
 
 struct cut_thread {
@@ -40,7 +41,7 @@ struct cut_thread {
 	} after[AFTER_REPLAY_MAX];
 	uint32_t n_after;
 	uint32_t in_copies, copies;
-	uint64_t copied_from; /* a copy that nobody waited for: the pass has begun with it; or 0 */
+	uint64_t copied_from; /* a copy that nobody waited for, or 0 */
 	uint64_t active;  /* end of the last copy or wait that no work followed yet */
 	uint64_t masked_from, masked_until, masked_ops; /* since the last pass; 0: nothing */
 };
@@ -152,6 +153,15 @@ static uint64_t burst_end(const struct burst *b)
 	return end;
 }
 
+/* The copy is its input: Python prepares a launch for less time than the pass takes. */
+static bool copied_for(const struct burst *b, uint64_t end)
+{
+	const uint64_t start = b->f.pass.host_start, own = end > start ? end - start : 0;
+
+	return b->copied_from && b->copied_from < start &&
+	       start - b->copied_from < (own > COPY_AHEAD_NS ? own : COPY_AHEAD_NS);
+}
+
 static void emit(struct pass_cut *c, struct cut_thread *t, const struct burst *b, uint64_t before,
 		 uint16_t copied, bool edge)
 {
@@ -170,6 +180,9 @@ static void emit(struct pass_cut *c, struct cut_thread *t, const struct burst *b
 	p->end = burst_end(b);
 	if (!f->waited && p->gpu_end > p->end)
 		p->end = p->gpu_end;
+	f->copied = copied_for(b, p->end);
+	if (f->copied)
+		p->host_start = b->copied_from;
 	p->queue_ns = p->gpu_start > p->host_start ? p->gpu_start - p->host_start : 0;
 	p->host_gap_ns = b->cover; /* until the wall is known */
 	c->inside += b->ops;
@@ -360,9 +373,8 @@ static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32
 	if (t->masked_ops && t->masked_from < op->host_start &&
 	    op->host_start < t->masked_until + MASK_APART_NS)
 		b->f.pass.host_start = t->masked_from;
-	else if (t->copied_from && t->copied_from < op->host_start &&
-		 op->host_start < t->copied_from + COPY_AHEAD_NS)
-		b->f.pass.host_start = t->copied_from;
+	else
+		b->copied_from = t->copied_from;
 	t->copied_from = 0;
 	b->before = t->active;
 	b->f.pass.context = op->context;

@@ -39,6 +39,7 @@ struct pass_found {
 	bool token;            /* a few bytes came back at its end */
 	bool training, waited;
 	bool replay_last;      /* ended with a replay */
+	bool copied;           /* begins with the copy of its input, which nobody waited for */
 	bool edge;             /* the first or last of its thread: cut at one side only */
 	bool dropped;          /* not a pass: nothing like it elsewhere */
 	uint32_t cls;          /* passes alike, of its thread (pass_class.c) */

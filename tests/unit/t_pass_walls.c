@@ -1,6 +1,8 @@
 /* decoder/pass_wall: when a pass begins for whoever waits for it, in operations made up here. */
 #include "tests/unit/pass_kit.h"
 
+#include "decoder/pass_label.h"
+
 #define MS 1000000u
 
 static const struct model model = { .layers = 6, .cache = true };
@@ -197,4 +199,71 @@ TEST(passes_do_not_wait_for_what_is_done)
 	check_requests(&t, PROMPTS, EACH);
 	CHECK(t.list[t.n - 1].end == t.list[t.n - 1].gpu_end);
 	pass_table_release(&t);
+}
+
+/* A request whose input is copied in, unwaited for, `ahead` before the first launch, `work` after the token before it. */
+static void copied_request(struct script *s, unsigned prompt, uint64_t work, uint64_t ahead)
+{
+	for (unsigned k = 0; k <= STEPS; k++) {
+		if (!k) {
+			pause_for(s, work);
+			copy(s, COPY_HTOD, 8 * prompt);
+			pause_for(s, ahead);
+		}
+		forward(s, &model, k ? 1 : prompt, k ? prompt + k - 1 : 0);
+		copy(s, COPY_DTOH, 8);
+		wait(s, SYNC_OF_STREAM);
+		pause_for(s, 20000);
+	}
+}
+
+/* From the copy of the input: Python may take as long for the first launch as the pass takes. Not longer. */
+TEST(walls_begin_with_the_copy_of_the_input)
+{
+	static const uint64_t ahead[] = { 1 * MS, 4 * MS, 4 * MS, 90 * MS, 1 * MS };
+	static const uint64_t work[] = { 30 * MS, 30 * MS, 1 * MS, 30 * MS, MS / 4 };
+	struct script s = { 0 };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++)
+		copied_request(&s, 400000, work[i], ahead[i]);
+	t = find(&s);
+	CHECK(t.n == PROMPTS * EACH);
+	for (size_t i = 1; i < PROMPTS; i++) {
+		const struct pass *p = &t.list[i * EACH];
+
+		CHECK(p->label == PASS_PREFILL && p->end - p->host_start > 4 * MS);
+		/* Preparing it in 1 ms is no work of the pass, though it is less than a tenth of it. */
+		CHECK((p->wall_start == p[-1].end) == (i == 4));
+		CHECK(i == 4 || p->wall_start == p->host_start);
+		CHECK((p->queue_ns >= ahead[i]) == (i != 3));
+	}
+	pass_table_release(&t);
+}
+
+/* What got no label among steps is one; a prompt that came later is not. */
+TEST(walls_of_what_is_among_steps)
+{
+	static const struct { enum pass_label label; uint64_t pause; bool follows; } is[] = {
+		{ PASS_DECODE, 1 * MS, true }, { PASS_UNLABELLED, 3 * MS, true },
+		{ PASS_UNLABELLED, 30 * MS, false }, { PASS_UNLABELLED, 3 * MS, true },
+		{ PASS_MIXED, 2 * MS, true }, { PASS_PREFILL, 3 * MS, false },
+		{ PASS_UNLABELLED, 3 * MS, false }, { PASS_DECODE, 1 * MS, true },
+	};
+	enum { N = sizeof(is) / sizeof(is[0]) };
+	struct pass_found list[N] = { 0 };
+	uint32_t order[N];
+	const struct pass_seq s = { .list = list, .order = order, .n = N };
+	uint64_t at = 1000 * MS;
+
+	for (uint32_t i = 0; i < N; i++) {
+		order[i] = i;
+		list[i].quiet_until = at;
+		list[i].pass = (struct pass){ .label = is[i].label, .host_start = at + is[i].pause,
+					      .end = at + is[i].pause + 10 * MS, .tid = 1 };
+		at = list[i].pass.end;
+	}
+	pass_walls_find(&s, &(struct pass_holds){ 0 });
+	for (uint32_t i = 1; i < N; i++)
+		CHECK((list[i].pass.wall_start == list[i - 1].pass.end) == is[i].follows);
 }
