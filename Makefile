@@ -49,9 +49,9 @@ trace_src   := trace/err.c trace/event.c trace/frame.c trace/column.c trace/enco
 	trace/gather.c trace/collect.c trace/pack.c trace/writer.c trace/hash.c trace/create.c \
 	trace/redact.c trace/options.c trace/fd.c trace/child.c
 # offline only: these allocate
-trace_read  := trace/decode.c trace/frame_reader.c trace/ahead.c trace/reader.c trace/recover.c
+trace_read  := trace/packed.c trace/decode.c trace/frame_reader.c trace/ahead.c trace/reader.c trace/recover.c
 cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
-	cupti/records.c cupti/names.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
+	cupti/records.c cupti/names.c cupti/shapes.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
 	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c \
 	cupti/kernel_names.c cupti/handles.c cupti/resources.c cupti/entry_points.c cupti/entry_hooks.c
 preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
@@ -104,7 +104,8 @@ unit_src    := tests/unit/unit.c \
 	tests/unit/t_layout.c tests/unit/t_image.c tests/unit/t_buffers.c tests/unit/t_records.c \
 	tests/unit/t_callbacks.c tests/unit/t_provenance.c tests/unit/t_emit.c tests/unit/t_entry_points.c \
 	tests/unit/t_frames.c tests/unit/t_unwind.c \
-	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_keyed.c tests/unit/t_pack.c tests/unit/t_journal.c \
+	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_keyed.c tests/unit/t_repeat.c \
+	tests/unit/t_pack.c tests/unit/t_journal.c \
 	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_ahead.c tests/unit/t_redact.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
 	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
@@ -116,7 +117,7 @@ unit_src    := tests/unit/unit.c \
 
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
-	cupti/names.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
+	cupti/names.c cupti/shapes.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
 	cupti/modules.c cupti/graphs.c cupti/api.c cupti/kernel_names.c cupti/handles.c cupti/resources.c
 
 # of preload/, what stacks need

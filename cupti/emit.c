@@ -187,6 +187,32 @@ bool emit(enum event_kind kind, const uint64_t *fields, unsigned n_fields, const
 	return ok;
 }
 
+bool emit_whole(struct journal_place *ret, enum event_kind kind, const uint64_t *fields,
+		unsigned n_fields)
+{
+	bool ok = emit(kind, fields, n_fields, NULL, 0);
+
+	*ret = ok ? journal_last(&lane_tls.lane, journal_row_bytes(n_fields, 0)) :
+		    (struct journal_place){ 0 };
+	return ok;
+}
+
+bool emit_repeat(const struct journal_place *of, enum event_kind kind, const uint64_t *fields,
+		 unsigned n_own)
+{
+	struct emit_lane *l = &lane_tls;
+	bool ok;
+
+	if (!emit_on() || l->writing || l->epoch != epoch || !l->armed)
+		return false;
+	l->writing = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	ok = journal_repeat(&l->lane, of, kind, fields, n_own);
+	atomic_signal_fence(memory_order_seq_cst);
+	l->writing = 0;
+	return ok;
+}
+
 uint64_t emit_launches(void)
 {
 	uint64_t sum = 0;

@@ -16,6 +16,7 @@
 #include "trace/event.h"
 
 struct journal;
+struct journal_place;
 
 /* Once per process image. The journal must stay mapped until the process ends. 0, or -1 with errno. */
 int emit_start(struct journal *j);
@@ -29,6 +30,17 @@ void emit_stop(void);
 /* As journal_append(); false: dropped and counted, or not on. */
 bool emit(enum event_kind kind, const uint64_t *fields, unsigned n_fields, const void *blob,
 	  size_t blob_len);
+
+/*
+ * As emit(), without a blob; *ret is where the row is, for emit_repeat(). On a thread that runs no
+ * signal handler of the host.
+ */
+bool emit_whole(struct journal_place *ret, enum event_kind kind, const uint64_t *fields,
+		unsigned n_fields);
+
+/* As journal_repeat(), on the calling thread: false also when not on. Not for LAUNCH. */
+bool emit_repeat(const struct journal_place *of, enum event_kind kind, const uint64_t *fields,
+		 unsigned n_own);
 
 /* LAUNCH records accepted so far. Any thread. */
 uint64_t emit_launches(void);

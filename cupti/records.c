@@ -6,9 +6,11 @@
 
 #include "cupti/emit.h"
 #include "cupti/names.h"
+#include "cupti/shapes.h"
 #include "trace/redact.h"
 
 #define PATH_CUT 4096
+#define AHEAD_BYTES 1024 /* another CPU wrote the buffer: each line comes from far away */
 
 static struct {
 	const struct layout *layout;
@@ -37,13 +39,23 @@ static void count(_Atomic uint64_t *n)
 static void decode_kernel(const struct layout_record *r)
 {
 	const uint8_t *p = r->p;
+	struct shape *shape = shapes_of(r);
 	uint64_t f[KERNEL_N];
-	bool full = false;
 
+	if (!shapes_fresh(shape)) {
+		bool full = false;
+
+		shapes_name(shape, names_id(rec_ptr(p + KERNEL_REC_NAME), &full));
+		state.lost_names += full;
+	}
 	f[KERNEL_START] = rec_u64(p + KERNEL_REC_START);
 	f[KERNEL_END] = rec_u64(p + KERNEL_REC_END);
 	f[KERNEL_CORR] = rec_u32(p + KERNEL_REC_CORR);
-	f[KERNEL_NAME] = names_id(rec_ptr(p + KERNEL_REC_NAME), &full);
+	if (emit_repeat(&shape->row, EVENT_KERNEL, f, KERNEL_NAME)) {
+		count(&kernels);
+		return;
+	}
+	f[KERNEL_NAME] = shape->name;
 	f[KERNEL_DEVICE] = rec_u32(p + KERNEL_REC_DEVICE);
 	f[KERNEL_CONTEXT] = rec_u32(p + KERNEL_REC_CONTEXT);
 	f[KERNEL_STREAM] = rec_u32(p + KERNEL_REC_STREAM);
@@ -60,8 +72,7 @@ static void decode_kernel(const struct layout_record *r)
 	f[KERNEL_GRAPH] = rec_tail_u32(r, KERNEL_REC_GRAPH);
 	f[KERNEL_NODE] = rec_tail_u64(r, KERNEL_REC_NODE);
 	f[KERNEL_LAUNCH_TYPE] = p[KERNEL_REC_LAUNCH_TYPE];
-	state.lost_names += full;
-	if (emit(EVENT_KERNEL, f, KERNEL_N, NULL, 0))
+	if (emit_whole(&shape->row, EVENT_KERNEL, f, KERNEL_N))
 		count(&kernels);
 }
 
@@ -252,6 +263,7 @@ int records_start(const struct layout *layout, layout_next_fn next, bool redact)
 	atomic_store(&graph_runs, 0);
 	atomic_store(&jit_compiles, 0);
 	drain_owner = NULL;
+	shapes_reset();
 	return names_reset();
 }
 
@@ -261,6 +273,7 @@ void records_decode(uint8_t *buffer, size_t valid)
 	struct layout_record r;
 	int more;
 
+	shapes_buffer();
 	if (drain_owner != &drain_identity) {
 		if (drain_owner)
 			(void)names_reset();
@@ -270,6 +283,9 @@ void records_decode(uint8_t *buffer, size_t valid)
 		/* Kinds below their base size were not enabled; somebody else may have. */
 		if (layout_base(r.kind) && layout_base(r.kind) <= r.bytes)
 			decode(&r);
+		__builtin_prefetch(r.p + AHEAD_BYTES);
+		__builtin_prefetch(r.p + AHEAD_BYTES + 64);
+		__builtin_prefetch(r.p + AHEAD_BYTES + 128);
 	}
 	state.lost_layout += more < 0;
 }

@@ -2,22 +2,6 @@
 
 #include "decoder/mem.h"
 
-/*
- * Octave 0 holds 0..63 and octave k >= 1 holds [2^(k+5), 2^(k+6)) in 64 buckets
- * of 2^(k-1) values.
- */
-static unsigned octave_of(uint64_t value)
-{
-	if (value < HISTOGRAM_BUCKETS)
-		return 0;
-	return (unsigned)(63 - __builtin_clzll(value)) - HISTOGRAM_BITS + 1;
-}
-
-static unsigned bucket_of(uint64_t value, unsigned octave)
-{
-	return (unsigned)(octave ? value >> (octave - 1) : value) & (HISTOGRAM_BUCKETS - 1);
-}
-
 static uint64_t middle(unsigned octave, unsigned bucket)
 {
 	uint64_t width;
@@ -28,19 +12,11 @@ static uint64_t middle(unsigned octave, unsigned bucket)
 	return (HISTOGRAM_BUCKETS + bucket) * width + width / 2;
 }
 
-static uint64_t *octave_get(struct histogram *h, unsigned octave)
+uint64_t *histogram_octave(struct histogram *h, unsigned octave)
 {
 	if (!h->octave[octave])
 		h->octave[octave] = mem_zalloc(HISTOGRAM_BUCKETS, sizeof(uint64_t));
 	return h->octave[octave];
-}
-
-void histogram_add(struct histogram *h, uint64_t value)
-{
-	unsigned octave = octave_of(value);
-
-	octave_get(h, octave)[bucket_of(value, octave)]++;
-	h->n++;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)
@@ -50,7 +26,7 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 
 		if (!from->octave[o])
 			continue;
-		to = octave_get(into, o);
+		to = histogram_octave(into, o);
 		for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
 			to[b] += from->octave[o][b];
 	}

@@ -19,7 +19,36 @@ struct histogram {
 	uint64_t n;
 };
 
-void histogram_add(struct histogram *h, uint64_t value);
+/*
+ * Octave 0 holds 0..63 and octave k >= 1 holds [2^(k+5), 2^(k+6)) in 64 buckets
+ * of 2^(k-1) values.
+ */
+static inline unsigned histogram_octave_of(uint64_t value)
+{
+	if (value < HISTOGRAM_BUCKETS)
+		return 0;
+	return (unsigned)(63 - __builtin_clzll(value)) - HISTOGRAM_BITS + 1;
+}
+
+static inline unsigned histogram_bucket_of(uint64_t value, unsigned octave)
+{
+	return (unsigned)(octave ? value >> (octave - 1) : value) & (HISTOGRAM_BUCKETS - 1);
+}
+
+/* Its buckets, made when they are not there yet. */
+uint64_t *histogram_octave(struct histogram *h, unsigned octave);
+
+static inline void histogram_add(struct histogram *h, uint64_t value)
+{
+	const unsigned octave = histogram_octave_of(value);
+	uint64_t *buckets = h->octave[octave];
+
+	if (!buckets)
+		buckets = histogram_octave(h, octave);
+	buckets[histogram_bucket_of(value, octave)]++;
+	h->n++;
+}
+
 void histogram_merge(struct histogram *into, const struct histogram *from);
 /* Smallest value v with at least q (0..1) of all values <= v, as said above; 0 when empty. */
 uint64_t histogram_quantile(const struct histogram *h, double q);

@@ -20,7 +20,7 @@ static struct join_entry *entry_of(struct join *j, uint64_t corr)
 	if (!corr || corr > UINT32_MAX)
 		return NULL;
 	if (!j->table)
-		j->table = mem_zalloc(JOIN_IDS, sizeof(*j->table));
+		j->table = mem_table(JOIN_IDS, sizeof(*j->table));
 	e = &j->table[corr & (JOIN_IDS - 1)];
 	if (e->corr == corr)
 		return e;

@@ -1,7 +1,9 @@
 #include "decoder/mem.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "decoder/cmd.h"
 #include "decoder/say.h"
@@ -18,6 +20,18 @@ void *mem_zalloc(size_t n, size_t size)
 
 	if (!p)
 		out_of_memory();
+	return p;
+}
+
+void *mem_table(size_t n, size_t size)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	char *p = mem_zalloc(n, size);
+	const uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1);
+	const uintptr_t to = ((uintptr_t)p + n * size) & ~(page - 1);
+
+	if (to > from)
+		madvise((void *)from, to - from, MADV_HUGEPAGE); /* a wish */
 	return p;
 }
 

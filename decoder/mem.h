@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 void *mem_zalloc(size_t n, size_t size) __attribute__((malloc));
+/* The same for a table of many MiB that is used all over: in large pages where the kernel has them. */
+void *mem_table(size_t n, size_t size) __attribute__((malloc));
 /* items: room for `want` elements of `size`; new ones are zeroed. *cap is updated. */
 void *mem_grow(void *items, size_t *cap, size_t want, size_t size);
 /* Copy with a NUL after it. */
@@ -20,7 +22,8 @@ char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Makes room for one more in {item *list; size_t n, cap;}. */
 #define MEM_MORE(list, n, cap) \
-	((list) = mem_grow((list), &(cap), (size_t)(n) + 1, sizeof(*(list))))
+	((list) = (size_t)(n) < (cap) ? (list) : \
+					mem_grow((list), &(cap), (size_t)(n) + 1, sizeof(*(list))))
 
 static inline void scoped_free(void *p)
 {

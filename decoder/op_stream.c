@@ -25,6 +25,8 @@ struct op_stream {
 		bool gap;          /* some were left out since the last one that was taken */
 	} *sampled;                /* as p->launch_counts.list; NULL: nothing is left out */
 	struct op_captures captures;
+	struct reader *reader;
+	int err;
 	struct op_owner {
 		uint32_t context, stream, tid; /* tid 0: free */
 	} streams[STREAMS], contexts[CONTEXTS];
@@ -208,15 +210,29 @@ static void take_launches(struct op_stream *st, const struct section *s, uint32_
 	}
 }
 
-/* Of a sample: those of the windows. */
-static void sample_launches(struct op_stream *st, const struct section *s, struct sampled *t)
+/* The rest of a section's columns; false: no memory, and the stream ends. */
+static bool whole(struct op_stream *st, struct section *s)
 {
+	const int err = reader_whole(st->reader, s);
+
+	st->err = err ? err : st->err;
+	return !err;
+}
+
+/* Of a sample: those of the windows. */
+static void sample_launches(struct op_stream *st, struct section *s, struct sampled *t)
+{
+	bool decoded = false;
+
 	for (uint32_t i = 0, n; i < s->rows; i += n, t->launches += n) {
 		const uint64_t left = OP_SAMPLE_WINDOW - t->launches % OP_SAMPLE_WINDOW;
 		uint64_t last;
 
 		n = left < s->rows - i ? (uint32_t)left : s->rows - i;
 		if (t->launches / OP_SAMPLE_WINDOW % st->stride == 0) {
+			if (!decoded && !whole(st, s))
+				return;
+			decoded = true;
 			take_launches(st, s, i, i + n, &t->gap);
 			continue;
 		}
@@ -228,15 +244,15 @@ static void sample_launches(struct op_stream *st, const struct section *s, struc
 	}
 }
 
-static void fold_launches(struct op_stream *st, const struct section *s)
+static void fold_launches(struct op_stream *st, struct section *s)
 {
 	uint32_t i = st->sampled ? idmap_get(&st->p->launch_counts.by_tid, s->tid) : IDMAP_NONE;
 	bool gap = false;
 
-	if (i == IDMAP_NONE)
-		take_launches(st, s, 0, s->rows, &gap);
-	else
+	if (i != IDMAP_NONE)
 		sample_launches(st, s, &st->sampled[i]);
+	else if (!st->sampled || whole(st, s))
+		take_launches(st, s, 0, s->rows, &gap);
 }
 
 static uint32_t saturate(uint64_t a, uint64_t b, uint64_t c, uint32_t max)
@@ -262,6 +278,19 @@ static void fold_node(struct op_entry *e, const struct section *s, uint32_t i, u
 	}
 	e->flags |= OP_HAS_NODES;
 	widen(e, s->col[0][i], s->col[1][i]); /* start and end, in all kinds */
+}
+
+/* Of a sample: does a launch of the windows wait for one of these rows? */
+static bool any_waits(struct op_stream *st, const uint64_t *corr, uint32_t rows)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < rows && !any; i++) {
+		if (!corr[i] || corr[i] > UINT32_MAX)
+			continue;
+		any = op_window_find(&st->window, op_window_id(&st->window, (uint32_t)corr[i]));
+	}
+	return any;
 }
 
 static void fold_kernels(struct op_stream *st, const struct section *s)
@@ -311,6 +340,16 @@ static void fold_graph_runs(struct op_stream *st, const struct section *s)
 		e->flags |= OP_HAS_RUN;
 		widen(e, s->col[GRAPH_RUN_START][i], s->col[GRAPH_RUN_END][i]);
 	}
+}
+
+/* The same, of copies that are nodes. */
+static bool any_nodes(const struct section *s)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < s->rows; i++)
+		any |= s->col[MEMCPY_NODE][i];
+	return any;
 }
 
 static void fold_memcpys(struct op_stream *st, const struct section *s)
@@ -372,20 +411,22 @@ static void fold_syncs(struct op_stream *st, const struct section *s)
 	}
 }
 
-static void fold(struct op_stream *st, const struct section *s)
+static void fold(struct op_stream *st, struct section *s)
 {
 	switch (s->kind) {
 	case EVENT_LAUNCH:
 		fold_launches(st, s);
 		break;
 	case EVENT_KERNEL:
-		fold_kernels(st, s);
+		if (!st->sampled || (any_waits(st, s->col[KERNEL_CORR], s->rows) && whole(st, s)))
+			fold_kernels(st, s);
 		break;
 	case EVENT_GRAPH_RUN:
 		fold_graph_runs(st, s);
 		break;
 	case EVENT_MEMCPY:
-		fold_memcpys(st, s);
+		if (!st->sampled || (any_nodes(s) && whole(st, s)))
+			fold_memcpys(st, s);
 		break;
 	case EVENT_MEMSET:
 		fold_memsets(st, s);
@@ -396,6 +437,32 @@ static void fold(struct op_stream *st, const struct section *s)
 	default:
 		break;
 	}
+}
+
+#define COLUMN(kind, field) (1u << kind##_##field)
+
+/* What is looked at; of a sample at first only what tells whether there is more to be looked at. */
+static void want(struct reader *r, bool sample)
+{
+	uint32_t columns[EVENT_KIND_COUNT] = {
+		[EVENT_LAUNCH] = SECTION_ALL,
+		[EVENT_KERNEL] = COLUMN(KERNEL, START) | COLUMN(KERNEL, END) | COLUMN(KERNEL, CORR) |
+				 COLUMN(KERNEL, NAME) | COLUMN(KERNEL, CONTEXT) | COLUMN(KERNEL, STREAM) |
+				 COLUMN(KERNEL, GRID_X) | COLUMN(KERNEL, GRID_Y) | COLUMN(KERNEL, GRID_Z) |
+				 COLUMN(KERNEL, BLOCK_X) | COLUMN(KERNEL, BLOCK_Y) | COLUMN(KERNEL, BLOCK_Z) |
+				 COLUMN(KERNEL, GRAPH) | COLUMN(KERNEL, NODE),
+		[EVENT_GRAPH_RUN] = SECTION_ALL,
+		[EVENT_MEMCPY] = SECTION_ALL,
+		[EVENT_MEMSET] = SECTION_ALL,
+		[EVENT_SYNC] = SECTION_ALL,
+	};
+
+	if (sample) {
+		columns[EVENT_LAUNCH] = COLUMN(LAUNCH, CORR);
+		columns[EVENT_KERNEL] = COLUMN(KERNEL, CORR);
+		columns[EVENT_MEMCPY] = COLUMN(MEMCPY, NODE);
+	}
+	reader_want(r, columns);
 }
 
 int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op_fn fn, void *arg,
@@ -410,6 +477,7 @@ int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op
 		return 0;
 	st = mem_zalloc(1, sizeof(*st));
 	st->p = p;
+	st->reader = r;
 	st->fn = fn;
 	st->arg = arg;
 	st->stride = stride;
@@ -417,8 +485,10 @@ int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op
 		st->sampled = mem_zalloc(p->launch_counts.n, sizeof(*st->sampled));
 	op_captures_init(&st->captures, p);
 	op_window_init(&st->window, &p->op_lag, give, st);
-	while (!st->window.stopped && (err = reader_next(r, &s)) == 1)
+	want(r, st->sampled);
+	while (!st->window.stopped && !st->err && (err = reader_next(r, &s)) == 1)
 		fold(st, &s);
+	err = st->err ? st->err : err;
 	op_window_drain(&st->window);
 	*ret = st->status;
 	ret->late = st->window.late;

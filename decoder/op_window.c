@@ -8,12 +8,13 @@
 #define PLACES_MIN (1u << 13)
 #define PLACES_MAX (1u << 22)
 #define AHEAD      16u
+#define SHIFT_USED 3u /* places are no larger for what is used of the ids: that may be misjudged */
 #define EMPTY      8u /* places that are looked at together */
 #define BATCH      1024u /* ids: so often is looked at what may be given out */
 
 void op_lag_add(struct op_lag *l, const uint64_t *corr, uint32_t rows)
 {
-	uint64_t newest = l->newest, most = l->most;
+	uint64_t newest = l->newest, most = l->most, n = 0;
 
 	for (uint32_t i = 0; i < rows; i++) {
 		uint64_t id;
@@ -23,9 +24,13 @@ void op_lag_add(struct op_lag *l, const uint64_t *corr, uint32_t rows)
 		id = op_id(&newest, (uint32_t)corr[i]);
 		if (newest - id > most)
 			most = newest - id;
+		n++;
 	}
+	if (n && !l->first)
+		l->first = newest;
 	l->newest = newest;
 	l->most = most;
+	l->rows += n;
 }
 
 void op_window_init(struct op_window *w, const struct op_lag *lag, op_window_fn fn, void *arg)
@@ -35,12 +40,14 @@ void op_window_init(struct op_window *w, const struct op_lag *lag, op_window_fn 
 	uint64_t places = PLACES_MIN;
 
 	*w = (struct op_window){ .lag = lag->most, .fn = fn, .arg = arg };
-	while (places < span && places < PLACES_MAX)
+	while (w->shift < SHIFT_USED && lag->rows << (w->shift + 1) <= lag->newest - lag->first)
+		w->shift++;
+	while (places < (span >> w->shift) + 2 && places < PLACES_MAX)
 		places *= 2;
 	while (span >> w->shift >= places - 1)
 		w->shift++;
 	w->mask = places - 1;
-	w->block = mem_zalloc(OP_WINDOW + 2, sizeof(*w->entries));
+	w->block = mem_table(OP_WINDOW + 2, sizeof(*w->entries));
 	w->entries = (struct op_entry *)(((uintptr_t)w->block | (sizeof(*w->entries) - 1)) + 1);
 	w->below = mem_zalloc(OP_WINDOW, sizeof(*w->below));
 	w->places = mem_zalloc(places, sizeof(*w->places));

@@ -1,8 +1,8 @@
 /*
  * op_window: operations that wait for rows which come later in the file, and for their turn. How far
  * behind rows come is known from the first reading (struct op_lag): what lies further back than that is
- * given out. A ring of places holds all ids that may wait, one place for each id; in a trace
- * whose rows come more than 2M ids late a place holds a few neighbours. When OP_WINDOW operations wait,
+ * given out. A ring of places holds all ids that may wait, one place for each id; where most ids are of calls
+ * that launch nothing, or rows come more than 2M ids late, a place holds a few neighbours. When OP_WINDOW operations wait,
  * the half with the lowest correlation ids is given out all the same, so a row may be OP_WINDOW / 2
  * operations late. Memory: at most 90 MiB, touched as it is needed; a usual trace needs 2 MiB.
  *
@@ -48,10 +48,11 @@ static inline uint64_t op_entry_id(const struct op_entry *e)
 /* Called in the order of ids. false: no more. */
 typedef bool (*op_window_fn)(void *arg, const struct op_entry *e);
 
-/* How far the rows of a trace come behind the highest id so far. All zeros: no rows. */
+/* How far the rows of a trace come behind the highest id so far, and how many ids are used. All zeros: no rows. */
 struct op_lag {
 	uint64_t newest;
 	uint64_t most;
+	uint64_t first, rows;
 };
 
 struct op_window {

@@ -92,6 +92,18 @@ unsigned pass_set_count(const struct pass_set *s);
 /* Symbols in both. */
 unsigned pass_set_common(const struct pass_set *a, const struct pass_set *b);
 
+/* The bits of x that are set: a call for each is what a compiler makes of its own for any x86-64. */
+static inline unsigned pass_bits(uint64_t x)
+{
+	x -= x >> 1 & 0x5555555555555555u;
+	x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (unsigned)(x * 0x0101010101010101u >> 56);
+}
+
+/* What list[n / 2] is when the list is sorted; reorders it. 0: n is 0. */
+uint32_t pass_median(uint32_t *list, size_t n);
+
 /* Scores a rule over the items (pass_score.c). */
 struct pass_score pass_score_of(const struct pass_rule *r, const struct pass_item *items, size_t n);
 

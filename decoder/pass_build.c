@@ -279,12 +279,18 @@ static bool works_for(const struct pass_seq *a, const struct pass_seq *b)
 	return inside * 10 >= a->n * 9 && waited * 10 <= a->n;
 }
 
-/* What the pass of another thread ran is what g ran, too. */
+/*
+ * What the pass of another thread ran is what g ran, too. Of many, one after another, each is added to the end
+ * of the list: what g has is copied there for the first only.
+ */
 static void give_ran(struct pass *g, const struct pass *f, struct pass_spill *ran)
 {
-	const uint64_t at = ran->n;
+	uint64_t at = g->ran_at;
 
-	pass_ran_copy(ran, g->ran_at, g->n_ran);
+	if (at + g->n_ran != ran->n) {
+		at = ran->n;
+		pass_ran_copy(ran, g->ran_at, g->n_ran);
+	}
 	pass_ran_copy(ran, f->ran_at, f->n_ran);
 	g->ran_at = at;
 	g->n_ran += f->n_ran;
@@ -334,19 +340,24 @@ static void finish(struct building *b, struct pass_table *ret, struct pass_spill
 {
 	struct pass_spill out = { .size = sizeof(struct pass) };
 	SCOPED_FREE uint32_t *order = mem_zalloc(found->n + 1, sizeof(*order));
+	SCOPED_FREE uint16_t *shapes = mem_zalloc(found->n + 1, sizeof(*shapes));
 
 	join_threads(b, found, ran);
 	for (size_t t = 0; t < b->n_threads; t++)
 		if (!b->rules[t].why_none)
 			label_thread(b->src, found, b->threads[t].tid, order);
-	pass_shapes_find(ret, found);
+	pass_shapes_find(ret, found, shapes);
 	for (size_t i = 0; i < found->n; i++) {
 		const struct pass_found *f = pass_found_at(found, i);
+		struct pass *p;
 
-		if (f->dropped)
+		if (f->dropped) {
 			ret->ops_outside += f->items + f->pass.copies;
-		else
-			*(struct pass *)spill_more(&out) = f->pass;
+			continue;
+		}
+		p = spill_more(&out);
+		*p = f->pass;
+		p->shape = shapes[i];
 	}
 	ret->n = out.n;
 	ret->list = spill_take(&out, &ret->window);

@@ -123,13 +123,6 @@ static bool cuts(const struct bursts *b, size_t i, uint32_t sym, uint8_t side)
 	return side == CUT_AFTER ? b->items[i - 1].sym == sym : b->items[i].sym == sym;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* What is between two cuts of a burst. The median weight, 0: not of one size. *ret_set: of all. */
 static uint64_t pieces_find(struct bursts *b, uint32_t sym, uint8_t side, struct pass_set *ret_set)
 {
@@ -161,8 +154,7 @@ static uint64_t pieces_find(struct bursts *b, uint32_t sym, uint8_t side, struct
 	}
 	if (!b->n_sizes)
 		return 0;
-	qsort(b->sizes, b->n_sizes, sizeof(*b->sizes), by_value);
-	median = b->sizes[b->n_sizes / 2];
+	median = pass_median(b->sizes, b->n_sizes);
 	for (size_t i = 0; i < b->n_sizes; i++)
 		alike += b->sizes[i] * 2 >= median && b->sizes[i] <= median * 2;
 	return alike * 10 >= b->n_sizes * 9 ? median : 0;

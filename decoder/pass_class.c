@@ -127,8 +127,10 @@ void pass_classes_find(struct pass_classes *ret, struct pass_seq *s)
 	for (size_t i = 0; i < s->n; i++) {
 		struct pass_found *f = seq_at(s, i);
 
-		f->dropped = stranger(ret, f, &known, smallest, usual, s->n);
-		if (!f->dropped)
+		/* Written only where it must be: most pages of a long list are only read. */
+		if (stranger(ret, f, &known, smallest, usual, s->n))
+			f->dropped = true;
+		else
 			s->order[kept++] = s->order[i];
 	}
 	s->n = kept;

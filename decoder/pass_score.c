@@ -45,7 +45,7 @@ unsigned pass_set_count(const struct pass_set *s)
 	unsigned n = 0;
 
 	for (int i = 0; i < 8; i++)
-		n += (unsigned)__builtin_popcountll(s->bits[i]);
+		n += pass_bits(s->bits[i]);
 	return n;
 }
 
@@ -54,7 +54,7 @@ unsigned pass_set_common(const struct pass_set *a, const struct pass_set *b)
 	unsigned n = 0;
 
 	for (int i = 0; i < 8; i++)
-		n += (unsigned)__builtin_popcountll(a->bits[i] & b->bits[i]);
+		n += pass_bits(a->bits[i] & b->bits[i]);
 	return n;
 }
 
@@ -76,15 +76,8 @@ static uint32_t kind_of(struct scoring *s, const struct pass_set *set, uint32_t 
 	return i;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Reorders, but does not sort: it is done for each rule, and was most of the time of a short trace. */
-static uint32_t median(uint32_t *list, size_t n)
+uint32_t pass_median(uint32_t *list, size_t n)
 {
 	size_t lo = 0, hi = n;
 
@@ -160,7 +153,7 @@ static double growth_of(const struct scoring *s)
  */
 static bool inside_of(const struct scoring *s)
 {
-	uint32_t best = 0, run = 0, n_runs = 0, n_others = 0, n_more = 0, same = 0;
+	uint32_t best = 0, run = 0, n_runs = 0, n_others = 0, n_more = 0, same = 0, usual;
 	SCOPED_FREE uint32_t *runs = NULL;
 	const struct kind *b;
 	double size;
@@ -191,10 +184,10 @@ static bool inside_of(const struct scoring *s)
 	}
 	if (n_runs < 3 || n_more * 10 < n_others * 9)
 		return false;
-	qsort(runs, n_runs, sizeof(*runs), by_value);
+	usual = pass_median(runs, n_runs);
 	for (uint32_t i = 0; i < n_runs; i++)
-		same += runs[i] == runs[n_runs / 2];
-	return runs[n_runs / 2] > 0 && same * 10 >= n_runs * 9;
+		same += runs[i] == usual;
+	return usual > 0 && same * 10 >= n_runs * 9;
 }
 
 /* Two in five are small, and all of these together next to nothing: a token chosen between two passes. */
@@ -243,7 +236,7 @@ static void conclude(struct scoring *s, struct pass_score *r, uint64_t weight, s
 			recurring += s->kinds[k].weight;
 		distinct += (double)s->kinds[k].count * pass_set_count(&s->kinds[k].set);
 	}
-	r->median = median(sizes, s->n);
+	r->median = pass_median(sizes, s->n);
 	r->cover = (double)covered / (double)weight;
 	r->recurring = covered ? (double)recurring / (double)covered : 0;
 	r->at_wait = r->cuts ? (double)waits_cut / (double)r->cuts : 0;
@@ -254,8 +247,8 @@ static void conclude(struct scoring *s, struct pass_score *r, uint64_t weight, s
 
 		r->uniform = fmin(1, (double)(a > b ? a : b) / (double)s->n);
 	}
-	r->gap = log2((1000.0 + median(s->cut_gaps, s->n_cut_gaps)) /
-		      (1000.0 + median(s->other_gaps, s->n_other_gaps)));
+	r->gap = log2((1000.0 + pass_median(s->cut_gaps, s->n_cut_gaps)) /
+		      (1000.0 + pass_median(s->other_gaps, s->n_other_gaps)));
 	r->growth = growth_of(s);
 	r->scraps = scraps_of(s);
 	r->in_a_row = in_a_row_of(s);

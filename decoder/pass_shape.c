@@ -37,6 +37,7 @@ struct work {
 
 struct shaping {
 	const struct pass_spill *found;
+	uint16_t *kind; /* of the passes of found */
 	struct kind *kinds;
 	uint32_t n_kinds;
 	struct work *works;
@@ -109,18 +110,16 @@ static void kinds_find(struct shaping *s)
 	struct idmap last = { 0 }; /* pass of a thread */
 
 	for (size_t i = 0; i < s->found->n; i++) {
-		struct pass_found *f = pass_found_at(s->found, i);
-		const struct pass_found *a;
+		const struct pass_found *f = pass_found_at(s->found, i);
 		uint32_t before;
 
 		if (f->dropped)
 			continue;
-		f->pass.shape = kind_of(s, f);
-		s->kinds[f->pass.shape].passes++;
+		s->kind[i] = (uint16_t)kind_of(s, f);
+		s->kinds[s->kind[i]].passes++;
 		before = idmap_get(&last, f->pass.tid);
-		a = before == IDMAP_NONE ? NULL : pass_found_at(s->found, before);
-		if (a && a->pass.shape == f->pass.shape)
-			note_pair(&s->kinds[f->pass.shape], a, f);
+		if (before != IDMAP_NONE && s->kind[before] == s->kind[i])
+			note_pair(&s->kinds[s->kind[i]], pass_found_at(s->found, before), f);
 		idmap_put(&last, f->pass.tid, (uint32_t)i);
 	}
 	idmap_release(&last);
@@ -144,9 +143,9 @@ static bool like_step(const struct kind *k, const struct step *a, const struct p
 	return equal * 3 >= all * 2;
 }
 
-static uint64_t key_of(const struct kind *k, const struct pass_found *f)
+static uint64_t key_of(const struct kind *k, uint32_t kind, const struct pass_found *f)
 {
-	uint64_t key = idmap_hash(f->pass.shape + 1ull) ^ f->graphs;
+	uint64_t key = idmap_hash(kind + 1ull) ^ f->graphs;
 
 	for (unsigned i = 0; i < PASS_PARTS; i++)
 		if (k->fixed >> i & 1)
@@ -169,9 +168,9 @@ static uint32_t step_add(struct shaping *s, const struct pass_found *f)
 }
 
 /* Of a pass of a kind; add: if it is new and there is room. NULL: not known. */
-static struct work *work_of(struct shaping *s, const struct pass_found *f, bool add)
+static struct work *work_of(struct shaping *s, uint32_t kind, const struct pass_found *f, bool add)
 {
-	struct kind *k = &s->kinds[f->pass.shape];
+	struct kind *k = &s->kinds[kind];
 	struct work *w_new;
 	uint64_t key;
 	uint32_t w;
@@ -187,25 +186,25 @@ static struct work *work_of(struct shaping *s, const struct pass_found *f, bool 
 		if (!add || k->n_step_works == STEP_WORKS_MAX)
 			return NULL;
 		k->step_works[k->n_step_works++] = (uint32_t)s->n_works;
-		w_new = work_add(s, f->pass.shape);
+		w_new = work_add(s, kind);
 		w_new->step = step_add(s, f);
 		return w_new;
 	}
-	key = key_of(k, f);
+	key = key_of(k, kind, f);
 	w = idmap_get(&s->by_key, key);
 	if (w != IDMAP_NONE)
 		return &s->works[w];
 	if (!add)
 		return NULL;
 	idmap_put(&s->by_key, key, (uint32_t)s->n_works);
-	return work_add(s, f->pass.shape);
+	return work_add(s, kind);
 }
 
 static void works_find(struct shaping *s)
 {
 	for (size_t i = 0; i < s->found->n; i++) {
 		const struct pass_found *f = pass_found_at(s->found, i);
-		struct work *w = f->dropped ? NULL : work_of(s, f, true);
+		struct work *w = f->dropped ? NULL : work_of(s, s->kind[i], f, true);
 
 		if (w)
 			w->count++;
@@ -228,10 +227,10 @@ static bool splits(const struct kind *k)
 }
 
 /* Where the number of the pass's shape, + 1, is kept. */
-static uint32_t *place_of(struct shaping *s, const struct pass_found *f)
+static uint32_t *place_of(struct shaping *s, uint32_t kind, const struct pass_found *f)
 {
-	struct kind *k = &s->kinds[f->pass.shape];
-	struct work *w = splits(k) ? work_of(s, f, false) : NULL;
+	struct kind *k = &s->kinds[kind];
+	struct work *w = splits(k) ? work_of(s, kind, f, false) : NULL;
 
 	return w && w->count >= SHAPE_RECURS ? &w->shape : &k->rest;
 }
@@ -253,9 +252,9 @@ static uint32_t shape_add(struct pass_table *ret, size_t *cap, const struct pass
 	return i;
 }
 
-void pass_shapes_find(struct pass_table *ret, const struct pass_spill *found)
+void pass_shapes_find(struct pass_table *ret, const struct pass_spill *found, uint16_t *shapes)
 {
-	struct shaping s = { .found = found };
+	struct shaping s = { .found = found, .kind = shapes };
 	SCOPED_FREE struct kind *kinds = mem_zalloc(PASS_SHAPES_MAX, sizeof(*kinds));
 	size_t cap = 0;
 
@@ -263,16 +262,16 @@ void pass_shapes_find(struct pass_table *ret, const struct pass_spill *found)
 	kinds_find(&s);
 	works_find(&s);
 	for (size_t i = 0; i < found->n; i++) {
-		struct pass_found *f = pass_found_at(found, i);
+		const struct pass_found *f = pass_found_at(found, i);
 		struct pass_shape *shape;
 		uint32_t *place;
 
 		if (f->dropped)
 			continue;
-		place = place_of(&s, f);
+		place = place_of(&s, shapes[i], f);
 		if (!*place)
 			*place = shape_add(ret, &cap, f) + 1;
-		f->pass.shape = *place - 1;
+		shapes[i] = (uint16_t)(*place - 1); /* no longer its kind */
 		shape = &ret->shapes[*place - 1];
 		shape->passes++;
 		shape->blocks += f->blocks;

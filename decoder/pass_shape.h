@@ -22,7 +22,10 @@
 #define PASS_SHAPES_MAX 1024u /* what is beyond goes to the last one */
 #define SHAPE_RECURS    3u    /* twice may be chance */
 
-/* Sets shape of the passes of found that were not dropped and fills ret's shapes. After labels. */
-void pass_shapes_find(struct pass_table *ret, const struct pass_spill *found);
+/*
+ * Fills ret's shapes, and shapes[] (found->n) for the passes of found that were not dropped: found itself is not
+ * written, which for a list on disk costs more than reading it. After labels.
+ */
+void pass_shapes_find(struct pass_table *ret, const struct pass_spill *found, uint16_t *shapes);
 
 #endif

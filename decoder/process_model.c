@@ -259,17 +259,18 @@ static void fold_end(struct process *p, const struct section *s)
 		p->end[f] = s->col[f][s->rows - 1];
 }
 
+/* 0 is no time: less 1, it is later than all others. */
 static void widen(struct process *p, const uint64_t *time, uint32_t rows)
 {
-	uint64_t first = p->first ? p->first : UINT64_MAX, last = p->last;
+	uint64_t first = p->first - 1, last = p->last;
 
 	for (uint32_t i = 0; i < rows; i++) {
-		if (time[i] && time[i] < first)
-			first = time[i];
-		if (time[i] > last)
-			last = time[i];
+		const uint64_t t = time[i];
+
+		first = t - 1 < first ? t - 1 : first;
+		last = t > last ? t : last;
 	}
-	p->first = first == UINT64_MAX ? 0 : first;
+	p->first = first + 1;
 	p->last = last;
 }
 
@@ -416,6 +417,23 @@ static void finish_lost(struct process *p)
 		p->lost = p->end[END_LOST];
 }
 
+#define COLUMN(kind, field) (1u << kind##_##field)
+
+/* Of kernels and copies, what is summed up here; of the rest all. */
+static void want(struct reader *r)
+{
+	uint32_t columns[EVENT_KIND_COUNT];
+
+	memset(columns, 0xff, sizeof(columns));
+	columns[EVENT_KERNEL] = COLUMN(KERNEL, START) | COLUMN(KERNEL, END) | COLUMN(KERNEL, CORR) |
+				COLUMN(KERNEL, NAME) | COLUMN(KERNEL, GRID_X) | COLUMN(KERNEL, BLOCK_X) |
+				COLUMN(KERNEL, GRAPH) | COLUMN(KERNEL, NODE);
+	columns[EVENT_MEMCPY] = COLUMN(MEMCPY, START) | COLUMN(MEMCPY, END) | COLUMN(MEMCPY, CORR) |
+				COLUMN(MEMCPY, BYTES) | COLUMN(MEMCPY, COPY_KIND) |
+				COLUMN(MEMCPY, NODE);
+	reader_want(r, columns);
+}
+
 int process_read(struct process *ret, struct reader *r, const char *file, struct names *names,
 		 void (*progress)(void *arg, uint64_t rows), void *arg)
 {
@@ -424,6 +442,7 @@ int process_read(struct process *ret, struct reader *r, const char *file, struct
 	int err;
 
 	*ret = (struct process){ .file = mem_text(file, strlen(file)) };
+	want(r);
 	while ((err = reader_next(r, &s)) == 1) {
 		fold_section(ret, &s, names);
 		rows += s.rows;

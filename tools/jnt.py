@@ -426,6 +426,8 @@ def frames_read(data):
 
 # --- journal
 
+REPEAT = 0x8000  # in the kind of a row
+
 
 class Chunk:
     def __init__(self, data, at, chunk_bytes):
@@ -439,14 +441,31 @@ class Chunk:
         rows, at = [], self.consumed
         while len(self.area) - at >= 8:
             kind, n_fields, blob_len = struct.unpack_from("<HHI", self.area, at)
+            rest = ()
+            if kind & REPEAT:
+                kind &= ~REPEAT
+                rest = self.repeated(kind, blob_len, at)
+                blob_len = 0
+                if rest is None:
+                    break
             blob_at = at + 8 + 8 * n_fields
             end = blob_at + (blob_len + 7) // 8 * 8
             if kind == 0 or end > len(self.area):
                 break
-            fields = struct.unpack_from("<%dQ" % n_fields, self.area, at + 8)
+            fields = struct.unpack_from("<%dQ" % n_fields, self.area, at + 8) + rest[n_fields:]
             rows.append((kind, at, fields[:FIELDS_MAX], self.area[blob_at : blob_at + blob_len]))
             at = end
         return rows
+
+
+    def repeated(self, kind, of, at):
+        """The fields of the row at `of`, which the one at `at` repeats; None: there is none."""
+        if of % 8 or of >= at:
+            return None
+        of_kind, n_fields, blob_len = struct.unpack_from("<HHI", self.area, of)
+        if of_kind != kind or blob_len or of + 8 + 8 * n_fields > at:
+            return None
+        return struct.unpack_from("<%dQ" % n_fields, self.area, of + 8)
 
 
 def journal_chunks(data):
@@ -455,7 +474,7 @@ def journal_chunks(data):
     version, header_bytes, chunk_bytes, count = struct.unpack_from("<4I", data, 8)
     next_gen, = struct.unpack_from("<Q", data, 32)
     most = LIMITS["JOURNAL_CHUNK_BYTES_MAX"]
-    if (version > 1 or not 176 <= header_bytes <= most or not 72 <= chunk_bytes <= most
+    if (version > 2 or not 176 <= header_bytes <= most or not 72 <= chunk_bytes <= most
             or chunk_bytes % 8 or count > LIMITS["JOURNAL_CHUNKS_MAX"]):
         return []
     chunks = []

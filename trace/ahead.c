@@ -15,6 +15,7 @@ struct slot {
 
 struct ahead {
 	struct frame_reader *from;
+	struct frame_want want;
 	pthread_t thread;
 
 	pthread_mutex_t lock;
@@ -44,7 +45,7 @@ static bool room_wait(struct ahead *a)
 }
 
 /* Without memory the rest is the caller's to decode, who then meets the error in its place. */
-static void sections_decode(struct slot *s)
+static void sections_decode(struct slot *s, const struct frame_want *w)
 {
 	struct ahead_frame *f = &s->frame;
 
@@ -53,7 +54,7 @@ static void sections_decode(struct slot *s)
 
 		if (!*m)
 			*m = section_scratch_new();
-		if (!*m || frame_body_next(&f->body, &f->section[f->n_sections], *m) <= 0)
+		if (!*m || frame_body_next(&f->body, &f->section[f->n_sections], w, *m) <= 0)
 			break;
 	}
 }
@@ -69,7 +70,7 @@ static void *ahead_run(void *arg)
 		s->result = result = frame_reader_next(a->from, &s->frame.body);
 		s->errnum = errno;
 		s->frame.counts = *frame_reader_counts(a->from);
-		sections_decode(s);
+		sections_decode(s, &a->want);
 		pthread_mutex_lock(&a->lock);
 		a->put++;
 		pthread_cond_signal(&a->more);
@@ -115,13 +116,14 @@ static void ahead_free(struct ahead *a)
 	free(a);
 }
 
-struct ahead *ahead_start(struct frame_reader *f)
+struct ahead *ahead_start(struct frame_reader *f, const struct frame_want *w)
 {
 	struct ahead *a = one_cpu() ? NULL : calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
 	a->from = f;
+	a->want = *w;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->more, NULL);
 	pthread_cond_init(&a->room, NULL);

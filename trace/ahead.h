@@ -25,10 +25,10 @@ struct ahead_frame {
 struct ahead;
 
 /*
- * Starts the thread; f is its own until ahead_end(). NULL when this process may use one CPU
+ * Starts the thread; f is its own until ahead_end(), w is copied. NULL when this process may use one CPU
  * only, or no memory or thread is to be had: f is the caller's as before.
  */
-struct ahead *ahead_start(struct frame_reader *f);
+struct ahead *ahead_start(struct frame_reader *f, const struct frame_want *w);
 
 /*
  * What frame_reader_next() returns, errno included. *ret is set always: valid until the next call,

@@ -55,8 +55,10 @@ struct collect_pending collect_rows(struct collect_seen *seen_by_chunk, struct j
 {
 	uint64_t limit = scan_limit(j);
 	struct collect_pending p = { .n_items = 0 };
+	/* After the limit: it has every chunk with a gen below that. */
+	uint32_t used = atomic_load_explicit(&j->used, memory_order_relaxed);
 
-	for (uint32_t i = 0; i < j->chunk_count; i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		struct journal_chunk *c = journal_chunk_at(j, i);
 		struct collect_seen *seen = &seen_by_chunk[i];
 		/* Before `committed`: when FULL is seen, that is final. Pairs with the lane's release. */
@@ -84,8 +86,9 @@ size_t collect_strings(struct collect_seen *seen_by_chunk, struct journal *j,
 {
 	uint64_t limit = scan_limit(j);
 	size_t n = 0;
+	uint32_t used = atomic_load_explicit(&j->used, memory_order_relaxed);
 
-	for (uint32_t i = 0; i < j->chunk_count; i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		struct journal_chunk *c = journal_chunk_at(j, i);
 		struct collect_seen *seen = &seen_by_chunk[i];
 		uint32_t committed = chunk_pending(seen, c);

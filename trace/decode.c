@@ -7,8 +7,13 @@
 #include "trace/err.h"
 #include "trace/keyed.h"
 #include "trace/keys.h"
+#include "trace/packed.h"
 #include "trace/ticks.h"
 #include "trace/wire.h"
+
+/* Start and end, and corr, of keyed sections. */
+#define COLUMNS_TIMES 3u
+#define COLUMN_CORR   4u
 
 /* By kind, so that a column which does not change keeps its contents from section to section. */
 #define KINDS 32u
@@ -68,119 +73,6 @@ static bool scratch_fit(void **p, size_t *room, size_t n, size_t item_bytes)
 	return true;
 }
 
-/* A column as it stands in the file; bounds and transform are checked. */
-struct packed {
-	uint8_t transform, width;
-	uint16_t ref;
-	uint64_t first, low;
-	const uint8_t *planes;
-	/* Exceptions, in keyed sections. */
-	uint8_t rare_width; /* 0: none */
-	uint32_t rare;
-	uint64_t rare_low;
-	const uint8_t *rare_planes;
-};
-
-#define RARE_HEADER_BYTES 12
-
-/* The exceptions at p: bytes used, or an error. */
-static long rare_get(struct packed *c, const uint8_t *p, size_t n)
-{
-	if (n < RARE_HEADER_BYTES)
-		return TRACE_E_TRUNC;
-	c->rare = get_le32(p);
-	c->rare_low = get_le64(p + 4);
-	c->rare_planes = p + RARE_HEADER_BYTES;
-	if ((uint64_t)c->rare_width * c->rare > n - RARE_HEADER_BYTES)
-		return TRACE_E_TRUNC;
-	return (long)(RARE_HEADER_BYTES + (size_t)c->rare_width * c->rare);
-}
-
-/* Bytes used, or an error; what the transform refers to is not checked. */
-static long packed_get(struct packed *ret, const uint8_t *p, size_t n, uint32_t rows, bool keyed)
-{
-	struct packed c = { .rare_width = 0 };
-	size_t used;
-	long rare = 0;
-
-	if (n < COLUMN_HEADER_BYTES)
-		return TRACE_E_TRUNC;
-	c.transform = p[0];
-	c.width = keyed ? p[1] & 15 : p[1];
-	c.rare_width = keyed ? p[1] >> 4 : 0;
-	c.ref = get_le16(p + 2);
-	c.first = get_le64(p + 4);
-	c.low = get_le64(p + 12);
-	c.planes = p + COLUMN_HEADER_BYTES;
-	if (c.width > 8 || c.rare_width > 8 || c.transform > (keyed ? XF_EXPECT : XF_GAP) ||
-	    (c.rare_width && (c.width < 1 || c.width > 7)))
-		return TRACE_E_CORRUPT;
-	if ((uint64_t)c.width * rows > n - COLUMN_HEADER_BYTES)
-		return TRACE_E_TRUNC;
-	used = COLUMN_HEADER_BYTES + (size_t)c.width * rows;
-	if (c.rare_width)
-		rare = rare_get(&c, p + used, n - used);
-	*ret = c;
-	return rare < 0 ? rare : (long)used + rare;
-}
-
-/* Value i of rows in `width` planes. */
-static uint64_t planes_at(const uint8_t *planes, unsigned width, size_t rows, size_t i)
-{
-	uint64_t v = 0;
-
-	for (unsigned b = 0; b < width; b++)
-		v |= (uint64_t)planes[b * rows + i] << (8 * b);
-	return v;
-}
-
-/* The first row from i on whose packed value has all bits set, or rows. */
-static size_t rare_find(const struct packed *c, size_t rows, size_t i)
-{
-	const uint8_t *top = c->planes + (c->width - 1) * rows;
-
-	for (; i < rows; i++) {
-		const uint8_t *hit = memchr(top + i, 0xff, rows - i);
-		unsigned b = 0;
-
-		if (!hit)
-			return rows;
-		i = (size_t)(hit - top);
-		while (b + 1 < c->width && c->planes[b * rows + i] == 0xff)
-			b++;
-		if (b + 1u == c->width)
-			return i;
-	}
-	return rows;
-}
-
-/* Puts the exceptions where they belong. */
-static void rare_undo(uint64_t *out, const struct packed *c, size_t rows)
-{
-	size_t i = 0;
-
-	for (uint32_t k = 0; k < c->rare; k++, i++) {
-		i = rare_find(c, rows, i);
-		if (i >= rows)
-			return;
-		out[i] = c->rare_low + planes_at(c->rare_planes, c->rare_width, c->rare, k);
-	}
-}
-
-static inline __attribute__((always_inline)) void planes_get_w(uint64_t *out, const uint8_t *p,
-								size_t rows, uint64_t low,
-								unsigned width)
-{
-	for (size_t i = 0; i < rows; i++) {
-		uint64_t v = 0;
-
-#pragma GCC unroll 8
-		for (unsigned b = 0; b < width; b++)
-			v |= (uint64_t)p[b * rows + i] << (8 * b);
-		out[i] = low + v;
-	}
-}
-
 /* Most columns of a kernel hardly ever change, and what they hold is still there from last time. */
 static void same_get(struct columns *m, unsigned i, uint64_t value, size_t rows)
 {
@@ -192,21 +84,6 @@ static void same_get(struct columns *m, unsigned i, uint64_t value, size_t rows)
 		m->col[i][k] = value;
 	m->value[i] = value;
 	m->same[i] = rows;
-}
-
-/* One loop for each width, so that the inner one unrolls. */
-static void planes_get(uint64_t *out, const struct packed *c, size_t rows)
-{
-	switch (c->width) {
-#define W(n) \
-	case n: \
-		planes_get_w(out, c->planes, rows, c->low, n); \
-		break;
-		W(0) W(1) W(2) W(3) W(4) W(5) W(6) W(7) W(8)
-#undef W
-	}
-	if (c->rare_width)
-		rare_undo(out, c, rows);
 }
 
 static void delta_undo(uint64_t *v, uint64_t first, size_t rows)
@@ -228,12 +105,6 @@ static void gap_undo(uint64_t *start, uint64_t *end, uint64_t first, size_t rows
 		start[i] = first += start[i];
 		end[i] = first += end[i];
 	}
-}
-
-/* The plain integer i of a column that is not transformed. */
-static uint64_t packed_at(const struct packed *c, uint32_t rows, uint32_t i)
-{
-	return c->low + planes_at(c->planes, c->width, rows, i);
 }
 
 struct section_head {
@@ -413,7 +284,7 @@ static int column_get(struct section *s, unsigned i, const struct packed *c,
 		return 0;
 	}
 	m->same[i] = 0;
-	planes_get(v, c, s->rows);
+	packed_unpack(v, c, s->rows);
 	if (c->transform == XF_DELTA)
 		delta_undo(v, c->first, s->rows);
 	else if (c->transform == XF_DIFF && before->transform == XF_GAP)
@@ -444,25 +315,45 @@ static int blobs_get(struct section *s, const uint8_t *p, size_t n, struct secti
 	return 0;
 }
 
+/* The columns in `want`, and those that they refer to. */
+static uint32_t with_refs(uint32_t want, const struct packed *c, unsigned n)
+{
+	for (unsigned i = n; i-- > 0;) {
+		if (!(want >> i & 1))
+			continue;
+		if (c[i].transform == XF_DIFF)
+			want |= 1u << c[i].ref;
+		if (c[i].transform == XF_GAP)
+			want |= 1u << (i + 1);
+	}
+	return want;
+}
+
 /* Everything section_get() fills from bytes that section_check() has seen. */
 static int plain_get(struct section *s, const struct section_head *h, const uint8_t *p, size_t n,
-		     struct section_scratch *m)
+		     uint32_t want, struct section_scratch *m)
 {
 	size_t at = SECTION_HEADER_BYTES;
-	struct packed c, before = { .transform = XF_NONE };
+	struct packed c[EVENT_FIELDS_MAX], other;
 
 	for (unsigned i = 0; i < h->n_cols; i++) {
-		long used = packed_get(&c, p + at, n - at, s->rows, false);
-		int err = used < 0 ? (int)used : 0;
+		long used = packed_get(i < EVENT_FIELDS_MAX ? &c[i] : &other, p + at, n - at, s->rows,
+				       false);
 
-		if (!err && i < EVENT_FIELDS_MAX)
-			err = column_get(s, i, &c, &before, &m->of[s->kind % KINDS]);
-		if (err)
-			return err;
-		before = c;
+		if (used < 0)
+			return (int)used;
 		at += (size_t)used;
 	}
-	return h->blob_bytes ? blobs_get(s, p + at, n - at, m) : 0;
+	want = with_refs(want, c, s->n_cols);
+	for (unsigned i = 0; i < s->n_cols; i++) {
+		int err = 0;
+
+		if (want >> i & 1)
+			err = column_get(s, i, &c[i], i ? &c[i - 1] : NULL, &m->of[s->kind % KINDS]);
+		if (err)
+			return err;
+	}
+	return h->blob_bytes && want & SECTION_BLOBS ? blobs_get(s, p + at, n - at, m) : 0;
 }
 
 /* A key that is too large is damage; it must not lead out of the table. */
@@ -498,7 +389,7 @@ static int times_get(struct section *s, const struct packed *gap, const struct p
 	if (!end)
 		return TRACE_E_NOMEM;
 	columns->same[1] = 0;
-	planes_get(end, c, s->rows);
+	packed_unpack(end, c, s->rows);
 	if (c->transform == XF_EXPECT) {
 		memset(m->table, 0, h->n_keys * sizeof(*m->table));
 		ticks_expect_undo(end, m->key, s->rows, m->table);
@@ -517,7 +408,7 @@ static int keyed_column_get(struct section *s, unsigned i, const struct packed *
 		return column_get(s, i, c, NULL, columns);
 	if (!column_fit(s, i, columns))
 		return TRACE_E_NOMEM;
-	planes_get(m->table, c, h->n_keys);
+	packed_unpack(m->table, c, h->n_keys);
 	if (h->n_keys == 1 || (c->width == 0 && !c->rare_width)) {
 		same_get(columns, i, m->table[0], s->rows);
 		return 0;
@@ -527,67 +418,83 @@ static int keyed_column_get(struct section *s, unsigned i, const struct packed *
 	return 0;
 }
 
+/* Key, remainders, start and end, which are decoded together. */
+static int keyed_times_get(struct section *s, const struct packed *c, const struct section_head *h,
+			   uint32_t want, struct section_scratch *m)
+{
+	struct columns *columns = &m->of[s->kind % KINDS];
+	const bool rest = c[1].width || c[1].low;
+
+	if (want & ~COLUMN_CORR)
+		keys_get(m->key, &c[0], s->rows, h->n_keys);
+	if (!(want & COLUMNS_TIMES))
+		return 0;
+	if (rest)
+		packed_unpack(m->rest, &c[1], TICKS_REST(s->rows));
+	if (!column_fit(s, 0, columns))
+		return TRACE_E_NOMEM;
+	columns->same[0] = 0;
+	packed_unpack(columns->col[0], &c[2], s->rows);
+	return times_get(s, &c[2], &c[3], rest ? m->rest : NULL, h, m);
+}
+
 static int keyed_get(struct section *s, const struct section_head *h, const uint8_t *p, size_t n,
-		     struct section_scratch *m)
+		     uint32_t want, struct section_scratch *m)
 {
 	size_t at = SECTION_HEADER_BYTES, rows = s->rows;
-	const uint64_t *rest = NULL;
-	struct packed c, gap = { .first = 0 };
-	struct columns *columns = &m->of[s->kind % KINDS];
+	struct packed c[EVENT_FIELDS_MAX + 2], other;
+	int err;
 
 	if (!scratch_fit((void **)&m->key, &m->key_room, rows ? rows : 1, sizeof(*m->key)) ||
 	    !scratch_fit((void **)&m->rest, &m->rest_room, rows ? rows : 1, sizeof(*m->rest)) ||
 	    !scratch_fit((void **)&m->table, &m->table_room, h->n_keys, sizeof(*m->table)))
 		return TRACE_E_NOMEM;
 	for (unsigned i = 0; i < h->n_cols + 2u; i++) {
-		long used = packed_get(&c, p + at, n - at, keyed_rows(h, i, p + at, n - at), true);
-		int err = used < 0 ? (int)used : 0;
+		long used = packed_get(i < s->n_cols + 2u ? &c[i] : &other, p + at, n - at,
+				       keyed_rows(h, i, p + at, n - at), true);
 
-		if (err)
-			return err;
-		if (i == 0) {
-			keys_get(m->key, &c, rows, h->n_keys);
-		} else if (i == 1 && (c.width || c.low)) {
-			planes_get(m->rest, &c, TICKS_REST(rows));
-			rest = m->rest;
-		} else if (i == 2) {
-			if (!column_fit(s, 0, columns))
-				return TRACE_E_NOMEM;
-			columns->same[0] = 0;
-			planes_get(columns->col[0], &c, rows);
-			gap = c;
-		} else if (i == 3) {
-			err = times_get(s, &gap, &c, rest, h, m);
-		} else if (i > 3 && i - 2 < EVENT_FIELDS_MAX) {
-			err = keyed_column_get(s, i - 2, &c, h, m);
-		}
-		if (err)
-			return err;
+		if (used < 0)
+			return (int)used;
 		at += (size_t)used;
 	}
-	return 0;
+	err = keyed_times_get(s, c, h, want, m);
+	for (unsigned i = 2; i < s->n_cols && !err; i++)
+		if (want >> i & 1)
+			err = keyed_column_get(s, i, &c[i + 2], h, m);
+	return err;
 }
 
-long section_get(struct section *ret, const uint8_t *p, size_t n, struct section_scratch *m)
+long section_get_some(struct section *ret, const uint8_t *p, size_t n, uint32_t want,
+		      struct section_scratch *m)
 {
 	struct section s = { .blob_at = NULL };
 	long used = section_check(&s.kind, &s.rows, p, n);
 	struct section_head h;
-	int err;
+	int err = 0;
 
 	if (used <= 0)
 		return used;
 	(void)head_get(&h, p, n);
 	s.n_cols = (uint16_t)(h.n_cols < EVENT_FIELDS_MAX ? h.n_cols : EVENT_FIELDS_MAX);
 	s.tid = h.tid;
+	s.bytes = p;
+	s.n_bytes = (size_t)used;
 	/* At least one, so that no column is ever NULL. */
 	if (!scratch_fit((void **)&m->zero, &m->zero_room, s.rows ? s.rows : 1, sizeof(uint64_t)))
 		return TRACE_E_NOMEM;
 	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
 		s.col[i] = m->zero;
-	err = h.n_keys ? keyed_get(&s, &h, p, n, m) : plain_get(&s, &h, p, n, m);
+	if (want && h.n_keys)
+		err = keyed_get(&s, &h, p, n, want, m);
+	else if (want)
+		err = plain_get(&s, &h, p, n, want, m);
 	if (err)
 		return err;
 	*ret = s;
 	return used;
+}
+
+long section_get(struct section *ret, const uint8_t *p, size_t n, struct section_scratch *m)
+{
+	return section_get_some(ret, p, n, SECTION_ALL, m);
 }

@@ -61,6 +61,8 @@ struct section {
 	const uint64_t *col[EVENT_FIELDS_MAX]; /* never NULL for i < EVENT_FIELDS_MAX */
 	const uint32_t *blob_at;               /* rows + 1 offsets into blob, or NULL: no blobs */
 	const uint8_t *blob;
+	const uint8_t *bytes;                  /* as it stands in the file, or NULL: in none */
+	size_t n_bytes;
 };
 
 /*
@@ -79,5 +81,16 @@ void section_scratch_free(struct section_scratch *m);
  * m and p until the next call.
  */
 long section_get(struct section *ret, const uint8_t *p, size_t n, struct section_scratch *m);
+
+/* Bit i: column i. */
+#define SECTION_BLOBS (1u << 31)
+#define SECTION_ALL   UINT32_MAX
+
+/*
+ * The same, with what is in `want` at least; another column may read as zeros, blobs as none. All of it
+ * is checked nevertheless.
+ */
+long section_get_some(struct section *ret, const uint8_t *p, size_t n, uint32_t want,
+		      struct section_scratch *m);
 
 #endif

@@ -10,6 +10,7 @@
 #include "trace/hash.h"
 #include "trace/reader.h"
 #include "trace/recover.h"
+#include "trace/wire.h"
 
 #define SCAN_BYTES (64u << 10)
 
@@ -29,13 +30,17 @@ void frame_body_release(struct frame_body *b)
 	*b = (struct frame_body){ .bytes = NULL };
 }
 
-int frame_body_next(struct frame_body *b, struct section *ret, struct section_scratch *m)
+int frame_body_next(struct frame_body *b, struct section *ret, const struct frame_want *w,
+		    struct section_scratch *m)
 {
+	uint16_t kind;
 	long used;
 
 	if (b->at == b->n)
 		return 0;
-	used = section_get(ret, b->bytes + b->at, b->n - b->at, m);
+	kind = get_le16(b->bytes + b->at);
+	used = section_get_some(ret, b->bytes + b->at, b->n - b->at,
+				kind < EVENT_KIND_COUNT ? w->of[kind] : SECTION_ALL, m);
 	if (used == TRACE_E_NOMEM)
 		return TRACE_E_NOMEM;
 	if (used <= 0) { /* not after body_check() */

@@ -29,8 +29,17 @@ struct frame_body {
 	size_t at; /* where its next section is */
 };
 
-/* Next section, COVERAGE included; borrows from b and m. 1, 0 after the last, or TRACE_E_NOMEM. */
-int frame_body_next(struct frame_body *b, struct section *ret, struct section_scratch *m);
+/* By kind, what is decoded of its sections (section_get_some()); of a kind that is newer: all. */
+struct frame_want {
+	uint32_t of[EVENT_KIND_COUNT];
+};
+
+/*
+ * Next section, COVERAGE included, with what is in w; borrows from b and m. 1, 0 after the last, or
+ * TRACE_E_NOMEM.
+ */
+int frame_body_next(struct frame_body *b, struct section *ret, const struct frame_want *w,
+		    struct section_scratch *m);
 
 void frame_body_release(struct frame_body *b);
 

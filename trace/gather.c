@@ -8,6 +8,8 @@
 #include "trace/keys.h"
 #include "trace/wire.h"
 
+#define KNOWN_ROOM (JOURNAL_CHUNK_BYTES / 8) /* places where a row can begin */
+
 static struct journal_row row_head(const uint8_t *p)
 {
 	struct journal_row row;
@@ -16,17 +18,19 @@ static struct journal_row row_head(const uint8_t *p)
 	return row;
 }
 
-/* The offset behind the rows from `at` on with the same head as the first, *row; and their number. */
+/* The offset behind the rows from `at` on that are like the first, with the head *row; and their number. */
 static inline uint32_t run_end(uint32_t *ret_rows, const struct gather_part *part, uint32_t at,
 			       const struct journal_row *row)
 {
-	uint32_t bytes = (uint32_t)journal_row_bytes(row->n_fields, row->blob_len);
+	uint32_t bytes = (uint32_t)journal_head_bytes(row);
+	/* Repeats of different rows are one run. */
+	uint64_t same = row->kind & JOURNAL_REPEAT ? UINT32_MAX : UINT64_MAX;
 	uint64_t head = get_le64(part->rows + at);
 	uint32_t from = at;
 
 	do
 		at += bytes;
-	while (at < part->to && get_le64(part->rows + at) == head);
+	while (at < part->to && !((get_le64(part->rows + at) ^ head) & same));
 	*ret_rows = (at - from) / bytes;
 	return at;
 }
@@ -37,12 +41,18 @@ void gather_count(struct gather_counts *t, const struct gather_part *part)
 
 	while (at < part->to) {
 		struct journal_row row = row_head(part->rows + at);
-		struct gather_kind *k = &t->of[row.kind];
+		struct gather_kind *k;
 		uint32_t n;
 
 		at = run_end(&n, part, at, &row);
+		if (row.kind & JOURNAL_REPEAT) {
+			row.kind &= (uint16_t)~JOURNAL_REPEAT;
+			row.n_fields = event_type_of(row.kind)->n_fields;
+			row.blob_len = 0;
+		}
 		if (!(part->kinds >> row.kind & 1))
 			continue;
+		k = &t->of[row.kind];
 		t->kinds |= 1ull << row.kind;
 		k->rows += n;
 		k->blob_bytes += n * row.blob_len;
@@ -86,25 +96,35 @@ struct fill {
 	uint64_t *column;  /* the first one */
 	struct keys *keys; /* NULL: a plain section */
 	uint32_t *key;     /* with keys: of each row */
+	uint16_t *known;   /* with keys: KNOWN_ROOM, by place in `part`: the key of the row there + 1 */
+	const struct gather_part *part; /* that `known` is of */
 	unsigned rising;   /* with keys: the field that has a column all the same */
 	bool on_thread;
 };
 
-static void fill_row(struct fill *f, const uint8_t *p, const struct journal_row *row)
+static void fill_row(struct fill *f, const struct gather_part *part, const uint8_t *p)
 {
+	struct journal_row row = row_head(p);
 	uint64_t *out = f->next++;
 	unsigned i;
 
-	p += sizeof(*row);
-	for (i = 0; i < row->n_fields; i++, p += 8, out += f->rows)
+	p += sizeof(row);
+	for (i = 0; i < row.n_fields; i++, p += 8, out += f->rows)
 		memcpy(out, p, 8);
+	if (row.kind & JOURNAL_REPEAT) {
+		const uint8_t *of = part->rows + row.blob_len;
+
+		row = row_head(of);
+		for (of += sizeof(row) + 8 * i; i < row.n_fields; i++, of += 8, out += f->rows)
+			memcpy(out, of, 8);
+	}
 	for (; i < f->fields; i++, out += f->rows)
 		*out = 0;
 	if (!f->next_len)
 		return;
-	*f->next_len++ = row->blob_len;
-	memcpy(f->next_byte, p, row->blob_len);
-	f->next_byte += row->blob_len;
+	*f->next_len++ = row.blob_len;
+	memcpy(f->next_byte, p, row.blob_len);
+	f->next_byte += row.blob_len;
 }
 
 /* The fields that a key stands for, of the rows so far: the section will be a plain one. */
@@ -147,9 +167,46 @@ static uint32_t fill_keyed(struct fill *f, const uint8_t *p, uint32_t n, uint64_
 	return n;
 }
 
+/* As fill_keyed(), for repeats: a row that is repeated is looked up once in a part. */
+static uint32_t fill_repeats(struct fill *f, const struct gather_part *part, const uint8_t *p,
+			     uint32_t n, uint64_t mask)
+{
+	size_t rows = f->rows, bytes = journal_row_bytes(row_head(p).n_fields, 0);
+	uint64_t *out = f->next;
+	uint32_t *key = f->key + (out - f->column);
+
+	if (f->part != part) {
+		f->part = part;
+		memset(f->known, 0, KNOWN_ROOM * sizeof(*f->known));
+	}
+	for (uint32_t i = 0; i < n; i++, p += bytes, out++, key++) {
+		const uint8_t *field = p + sizeof(struct journal_row);
+		uint32_t at = row_head(p).blob_len;
+		const uint8_t *of = part->rows + at + sizeof(struct journal_row);
+
+		if (!f->known[at / 8]) {
+			*key = row_head(part->rows + at).n_fields == f->fields ?
+				       keys_of(f->keys, of + 8 * KEYED_FIELD) : KEYS_ROOM;
+			if (*key == KEYS_ROOM) {
+				n = i;
+				break;
+			}
+			f->known[at / 8] = (uint16_t)(*key + 1);
+		}
+		*key = f->known[at / 8] - 1u;
+		out[0] = get_le64(field) & mask;
+		out[rows] = get_le64(field + 8) & mask;
+		out[2 * rows] = get_le64(field + 16);
+		if (f->rising < f->fields)
+			out[f->rising * rows] = get_le64(of + 8 * f->rising);
+	}
+	f->next += n;
+	return n;
+}
+
 static uint64_t later(uint64_t edge, const uint8_t *p, const struct journal_row *row)
 {
-	const struct event_type *t = event_type_of(row->kind);
+	const struct event_type *t = event_type_of(row->kind & ~JOURNAL_REPEAT);
 
 	for (unsigned i = 0; i < 2 && i < row->n_fields && t->field[i].type == FIELD_TIME; i++) {
 		uint64_t time = get_le64(p + sizeof(*row) + 8 * i);
@@ -183,10 +240,12 @@ static uint64_t launch_mask(const uint8_t *p, uint64_t edge)
 }
 
 /* n rows with the same head at p. */
-static void fill_run(struct fill *f, uint64_t *edge, const uint8_t *p, uint32_t n)
+static void fill_run(struct fill *f, uint64_t *edge, const struct gather_part *part,
+		     const uint8_t *p, uint32_t n)
 {
 	struct journal_row row = row_head(p);
-	size_t bytes = journal_row_bytes(row.n_fields, row.blob_len);
+	bool repeats = row.kind & JOURNAL_REPEAT && row.n_fields == KEYED_FIELD;
+	size_t bytes = journal_head_bytes(&row);
 	uint64_t mask = ~(uint64_t)0;
 	uint32_t done = 0;
 
@@ -195,12 +254,14 @@ static void fill_run(struct fill *f, uint64_t *edge, const uint8_t *p, uint32_t 
 	while (done < n && f->keys) {
 		uint32_t some = n - done, got = 0;
 
-		if (row.kind == EVENT_LAUNCH) {
+		if ((row.kind & ~JOURNAL_REPEAT) == EVENT_LAUNCH) {
 			mask = launch_mask(p, *edge);
 			/* When this one may be rounded, those after it may. */
 			some = mask == ~(uint64_t)0 ? 1 : some;
 		}
-		if (row.n_fields == f->fields)
+		if (repeats)
+			got = fill_repeats(f, part, p, some, mask);
+		else if (row.n_fields == f->fields)
 			got = fill_keyed(f, p, some, mask);
 		if (got < some)
 			fill_expand(f);
@@ -208,20 +269,22 @@ static void fill_run(struct fill *f, uint64_t *edge, const uint8_t *p, uint32_t 
 		p += got * bytes;
 	}
 	for (; done < n; done++, p += bytes)
-		fill_row(f, p, &row);
+		fill_row(f, part, p);
 }
 
 /* fills: those of the kinds of the part are set. */
 static void fill_part(struct fill *fills, uint64_t *edge, const struct gather_part *part)
 {
 	uint32_t at = part->from, to, n;
+	unsigned kind;
 
 	for (; at < part->to; at = to) {
 		struct journal_row row = row_head(part->rows + at);
 
 		to = run_end(&n, part, at, &row);
-		if (part->kinds >> row.kind & 1)
-			fill_run(&fills[row.kind], edge, part->rows + at, n);
+		kind = row.kind & ~JOURNAL_REPEAT;
+		if (part->kinds >> kind & 1)
+			fill_run(&fills[kind], edge, part, part->rows + at, n);
 	}
 }
 
@@ -246,6 +309,8 @@ static uint64_t *staging_layout(struct fill *fills, uint64_t *staging, const str
 			staging += (k->rows + 1) / 2;
 			f->keys = (struct keys *)staging;
 			staging += sizeof(*f->keys) / 8;
+			f->known = (uint16_t *)staging;
+			staging += KNOWN_ROOM * sizeof(*f->known) / 8;
 			f->rising = keyed_rising(kind);
 			keys_start(f->keys, 8 * (k->fields - KEYED_FIELD),
 				   8 * ((f->rising < k->fields ? f->rising : k->fields) - KEYED_FIELD));
@@ -314,7 +379,8 @@ static size_t plain_section(uint8_t *out, const struct fill *f, unsigned kind, u
 
 size_t gather_staging(size_t bound)
 {
-	return 2 * bound + JOURNAL_KINDS_MAX * sizeof(struct keys);
+	return 2 * bound +
+	       JOURNAL_KINDS_MAX * (sizeof(struct keys) + KNOWN_ROOM * sizeof(uint16_t));
 }
 
 size_t gather_put(uint8_t *out, uint64_t *staging, const struct gather_counts *t, uint32_t tid,

@@ -113,6 +113,7 @@ int journal_create(struct journal *ret, int dirfd, const char *name, size_t byte
 	ret->chunks = map + JOURNAL_HEADER_BYTES;
 	ret->chunk_count = (uint32_t)count;
 	atomic_store_explicit(&ret->hint, 0, memory_order_relaxed);
+	atomic_store_explicit(&ret->used, 0, memory_order_relaxed);
 	atomic_store_explicit(&ret->free_chunks, (int32_t)count, memory_order_relaxed);
 	ret->fd = fd;
 	return 0;
@@ -149,6 +150,25 @@ static void chunk_start(struct journal *j, struct journal_chunk *c, uint32_t tid
 	atomic_store_explicit(&c->gen, gen, memory_order_release);
 }
 
+static void raise_to(_Atomic uint32_t *value, uint32_t to)
+{
+	uint32_t was = atomic_load_explicit(value, memory_order_relaxed);
+
+	while (was < to && !atomic_compare_exchange_weak_explicit(value, &was, to, memory_order_relaxed,
+								  memory_order_relaxed))
+		;
+}
+
+static void lower_to(_Atomic uint32_t *value, uint32_t to)
+{
+	uint32_t was = atomic_load_explicit(value, memory_order_relaxed);
+
+	while (was > to && !atomic_compare_exchange_weak_explicit(value, &was, to, memory_order_relaxed,
+								  memory_order_relaxed))
+		;
+}
+
+/* The first free one: what was in use a moment ago is still in the caches. */
 static struct journal_chunk *chunk_claim(struct journal *j, uint32_t tid)
 {
 	uint32_t i = atomic_load_explicit(&j->hint, memory_order_relaxed);
@@ -172,6 +192,7 @@ static struct journal_chunk *chunk_claim(struct journal *j, uint32_t tid)
 			continue;
 		atomic_fetch_sub_explicit(&j->free_chunks, 1, memory_order_relaxed);
 		atomic_store_explicit(&j->hint, i + 1, memory_order_relaxed);
+		raise_to(&j->used, i + 1); /* before the gen, see collect_rows() */
 		chunk_start(j, c, tid);
 		return c;
 	}
@@ -183,6 +204,7 @@ void journal_chunk_free(struct journal *j, struct journal_chunk *c)
 	/* Pairs with the acquire in chunk_claim(): our reads of the rows are over. */
 	atomic_store_explicit(&c->state, CHUNK_FREE, memory_order_release);
 	atomic_fetch_add_explicit(&j->free_chunks, 1, memory_order_relaxed);
+	lower_to(&j->hint, (uint32_t)((size_t)((uint8_t *)c - j->chunks) / JOURNAL_CHUNK_BYTES));
 }
 
 void journal_row_put(uint8_t *out, unsigned kind, const uint64_t *fields, unsigned n_fields,
@@ -240,6 +262,40 @@ bool journal_append(struct journal *j, struct journal_lane *lane, uint32_t tid,
 		atomic_store_explicit(&c->kinds, kinds | 1ull << kind, memory_order_relaxed);
 	/* Pairs with the acquire in the writer's chunk_pending(): the row is whole. */
 	atomic_store_explicit(&c->committed, at + (uint32_t)need, memory_order_release);
+	return true;
+}
+
+struct journal_place journal_last(const struct journal_lane *lane, size_t row_bytes)
+{
+	const struct journal_chunk *c = lane->chunk;
+
+	return (struct journal_place){
+		.gen = atomic_load_explicit(&c->gen, memory_order_relaxed),
+		.at = atomic_load_explicit(&c->committed, memory_order_relaxed) - (uint32_t)row_bytes,
+	};
+}
+
+bool journal_repeat(struct journal_lane *lane, const struct journal_place *of, enum event_kind kind,
+		    const uint64_t *fields, unsigned n_own)
+{
+	struct journal_chunk *c = lane->chunk;
+	struct journal_row row = {
+		.kind = (uint16_t)(kind | JOURNAL_REPEAT),
+		.n_fields = (uint16_t)n_own,
+		.blob_len = of->at,
+	};
+	uint32_t need = (uint32_t)journal_row_bytes(n_own, 0), at;
+
+	if (!c || atomic_load_explicit(&c->gen, memory_order_relaxed) != of->gen)
+		return false;
+	at = atomic_load_explicit(&c->committed, memory_order_relaxed);
+	if (need > ROWS_BYTES - at)
+		return false;
+	memcpy(c->rows + at, &row, sizeof(row));
+	for (unsigned i = 0; i < n_own; i++) /* three: not worth a call */
+		memcpy(c->rows + at + sizeof(row) + 8 * i, &fields[i], 8);
+	/* As in journal_append(). The chunk's kinds have this one since the row at *of. */
+	atomic_store_explicit(&c->committed, at + need, memory_order_release);
 	return true;
 }
 

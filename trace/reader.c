@@ -31,6 +31,7 @@ struct reader {
 	struct ahead_frame *frame;      /* the present one: `own`, or the thread's */
 	unsigned given;                 /* of its decoded sections */
 	struct section_scratch *scratch; /* for those that are not */
+	struct frame_want want;
 
 	struct recovery *journal;
 	struct reader_status status;
@@ -99,6 +100,7 @@ static struct reader *reader_new(void)
 		return NULL;
 	r->fd = -1;
 	r->frame = &r->own;
+	memset(&r->want, 0xff, sizeof(r->want));
 	r->scratch = section_scratch_new();
 	if (r->scratch)
 		return r;
@@ -230,13 +232,26 @@ const struct reader_status *reader_status(const struct reader *r)
 
 /* --- sections */
 
+void reader_want(struct reader *r, const uint32_t columns[EVENT_KIND_COUNT])
+{
+	memcpy(r->want.of, columns, sizeof(r->want.of));
+	r->want.of[EVENT_COVERAGE] = SECTION_ALL;
+}
+
+int reader_whole(struct reader *r, struct section *s)
+{
+	long used = s->bytes ? section_get(s, s->bytes, s->n_bytes, r->scratch) : 1;
+
+	return used < 0 ? (int)used : 0;
+}
+
 /* The thread, once the file has turned out to be long enough for one. */
 static void ahead_consider(struct reader *r)
 {
 	if (r->ahead_tried || frame_reader_offset(r->frames) < AHEAD_FROM)
 		return;
 	r->ahead_tried = true;
-	r->ahead = ahead_start(r->frames);
+	r->ahead = ahead_start(r->frames, &r->want);
 }
 
 /* The next frame that can be read: 1, 0 after the last, or an error. */
@@ -271,7 +286,7 @@ static int section_load(struct reader *r, struct section *ret)
 			*ret = r->frame->section[r->given++];
 			return 1;
 		}
-		ok = frame_body_next(&r->frame->body, ret, r->scratch);
+		ok = frame_body_next(&r->frame->body, ret, &r->want, r->scratch);
 		if (ok)
 			return ok;
 		ok = frame_load(r);

@@ -57,6 +57,19 @@ int reader_open_source(struct reader **ret, const struct trace_source *trace,
 		       const struct trace_source *journal);
 
 /*
+ * Before the first reader_next(): what is decoded of the sections of each kind (section_get_some()); by enum
+ * event_kind. All sections come, and all are checked; what nobody looks at need not be decoded.
+ * Rows recovered from the journal are whole.
+ */
+void reader_want(struct reader *r, const uint32_t columns[EVENT_KIND_COUNT]);
+
+/*
+ * Decodes the rest of the section that reader_next() gave last: 0, or TRACE_E_NOMEM. *s borrows as
+ * before.
+ */
+int reader_whole(struct reader *r, struct section *s);
+
+/*
  * Next section: 1 with *ret filled (valid until the next call), 0 at the end, or
  * TRACE_E_IO / _NOMEM. Damage is not an error here; see reader_status().
  * COVERAGE sections are consumed inside and never returned.

@@ -15,9 +15,9 @@
 struct chunk {
 	uint64_t gen;
 	uint32_t tid;
-	uint32_t from, to; /* of the rows kept: offsets in the chunk's row area */
+	uint32_t from, to; /* of the rows kept; below `from` is only what they repeat */
 	uint32_t consumed, strings; /* rows below are in a frame */
-	uint8_t *rows;     /* bytes from..to */
+	uint8_t *rows;     /* the chunk's row area, up to `to` */
 };
 
 /* A row to be given out, sorted by kind and then by place. */
@@ -111,30 +111,45 @@ static int chunk_head_load(struct chunk_head *ret, const struct trace_source *sr
 	return 1;
 }
 
-/* Bytes of the row at p when all of it lies within n bytes, or 0. */
-static size_t row_check(const uint8_t *p, size_t n)
+static struct journal_row row_head(const uint8_t *p)
 {
-	uint32_t blob_len;
-	size_t need;
-
-	/* Kind 0 does not exist: memory that was never written is not a row. */
-	if (n < sizeof(struct journal_row) || get_le16(p) == 0)
-		return 0;
-	blob_len = get_le32(p + 4);
-	if (blob_len > n)
-		return 0;
-	need = journal_row_bytes(get_le16(p + 2), blob_len);
-	return need <= n ? need : 0;
+	return (struct journal_row){ get_le16(p), get_le16(p + 2), get_le32(p + 4) };
 }
 
-/* How many of n bytes are whole rows. */
-static uint32_t rows_check(const uint8_t *p, size_t n)
+/* Bytes of the row at rows + at when all of it lies before `to`, or 0. */
+static size_t row_check(const uint8_t *rows, size_t at, size_t to)
 {
-	size_t at = 0, one;
+	struct journal_row row, of;
+	size_t need;
 
-	while (at < n && (one = row_check(p + at, n - at)) > 0)
-		at += one;
-	return (uint32_t)at;
+	if (to - at < sizeof(row))
+		return 0;
+	row = row_head(rows + at);
+	/* Kind 0 does not exist: memory that was never written is not a row. */
+	if (!(row.kind & ~JOURNAL_REPEAT))
+		return 0;
+	if (row.kind & JOURNAL_REPEAT) {
+		if (row.blob_len % 8 || row.blob_len >= at)
+			return 0;
+		of = row_head(rows + row.blob_len);
+		if (of.kind != (row.kind & ~JOURNAL_REPEAT) || of.blob_len ||
+		    journal_head_bytes(&of) > at - row.blob_len)
+			return 0;
+	} else if (row.blob_len > to) {
+		return 0;
+	}
+	need = journal_head_bytes(&row);
+	return need <= to - at ? need : 0;
+}
+
+/* How far there are whole rows from `from` on. */
+static uint32_t rows_check(const uint8_t *rows, size_t from, size_t to)
+{
+	size_t one;
+
+	while (from < to && (one = row_check(rows, from, to)) > 0)
+		from += one;
+	return (uint32_t)from;
 }
 
 /* Keeps the unconsumed rows of a chunk. 1, 0, or an error; _CORRUPT: it was reclaimed meanwhile. */
@@ -144,7 +159,6 @@ static int chunk_load(struct chunk *ret, struct recovery *r, const struct trace_
 	uint32_t room = r->chunk_bytes - JOURNAL_CHUNK_HEADER;
 	struct chunk c = { .gen = h->gen, .tid = h->tid, .from = h->consumed };
 	struct chunk_head again = { .gen = 0 };
-	uint32_t want;
 	long got;
 	int found;
 
@@ -152,18 +166,17 @@ static int chunk_load(struct chunk *ret, struct recovery *r, const struct trace_
 		r->info.bad_chunks++;
 		return 0;
 	}
-	want = h->committed - h->consumed;
-	c.rows = malloc(want); /* at most JOURNAL_CHUNK_BYTES_MAX */
+	c.rows = malloc(h->committed); /* at most JOURNAL_CHUNK_BYTES_MAX */
 	if (!c.rows)
 		return TRACE_E_NOMEM;
-	got = source_read(src, c.rows, want, at + JOURNAL_CHUNK_HEADER + h->consumed);
+	got = source_read(src, c.rows, h->committed, at + JOURNAL_CHUNK_HEADER);
 	found = got < 0 ? (int)got : chunk_head_load(&again, src, at);
 	if (found <= 0 || again.gen != h->gen || again.tid != h->tid ||
 	    again.committed < h->committed) {
 		free(c.rows);
 		return found <= 0 ? found : TRACE_E_CORRUPT;
 	}
-	c.to = c.from + rows_check(c.rows, (size_t)got);
+	c.to = rows_check(c.rows, c.from, (size_t)got);
 	c.consumed = c.strings = c.from;
 	if (c.to < h->committed)
 		r->info.bad_chunks++;
@@ -318,7 +331,7 @@ static int ref_by_kind(const void *a, const void *b)
 /* Lists the rows of the chunk that belong to this pass and are in no frame. */
 static int refs_collect(struct recovery *r, const struct chunk *c)
 {
-	uint32_t n = c->to - c->from, at = 0;
+	uint32_t n = c->to - c->from, at = c->from;
 
 	r->n_refs = r->next_ref = 0;
 	if (n / 8 > r->refs_room) {
@@ -330,14 +343,14 @@ static int refs_collect(struct recovery *r, const struct chunk *c)
 			return TRACE_E_NOMEM;
 		}
 	}
-	while (at < n) {
-		uint16_t kind = get_le16(c->rows + at);
+	while (at < c->to) {
+		uint32_t kind = row_head(c->rows + at).kind & ~JOURNAL_REPEAT;
 		bool is_string = kind == EVENT_STRING;
 		uint32_t done = is_string ? c->strings : c->consumed;
 
-		if (is_string == !r->strings_done && kind != EVENT_COVERAGE && c->from + at >= done)
+		if (is_string == !r->strings_done && kind != EVENT_COVERAGE && at >= done)
 			r->refs[r->n_refs++] = (struct row_ref){ kind, at };
-		at += (uint32_t)row_check(c->rows + at, n - at);
+		at += (uint32_t)row_check(c->rows, at, c->to);
 	}
 	if (r->n_refs)
 		qsort(r->refs, r->n_refs, sizeof(*r->refs), ref_by_kind);
@@ -365,18 +378,36 @@ static int section_fit(struct recovery *r, size_t rows, size_t blob_bytes)
 	return 0;
 }
 
-/* One row into row i of the columns; returns its number of fields. */
-static unsigned row_unpack(struct recovery *r, const uint8_t *p, size_t rows, size_t i, uint32_t at)
+/* The row at c->rows + at into row i of the columns; returns its number of fields. */
+static unsigned row_unpack(struct recovery *r, const struct chunk *c, uint32_t at, size_t rows,
+			   size_t i, uint32_t blob_at)
 {
-	unsigned n = get_le16(p + 2);
-	uint32_t blob_len = get_le32(p + 4);
+	const uint8_t *p = c->rows + at;
+	struct journal_row row = row_head(p);
+	unsigned own = row.n_fields;
 
-	for (unsigned k = 0; k < EVENT_FIELDS_MAX; k++)
-		r->cols[k * rows + i] = k < n ? get_le64(p + 8 + 8 * k) : 0;
-	r->blob_at[i] = at;
-	if (blob_len)
-		memcpy(r->blob + at, p + 8 + 8 * (size_t)n, blob_len);
-	return n < EVENT_FIELDS_MAX ? n : EVENT_FIELDS_MAX;
+	if (row.kind & JOURNAL_REPEAT) {
+		p = c->rows + row.blob_len;
+		row = row_head(p);
+	}
+	if (own > row.n_fields)
+		row.n_fields = (uint16_t)own;
+	for (unsigned k = 0; k < EVENT_FIELDS_MAX; k++) {
+		const uint8_t *of = k < own ? c->rows + at : p;
+
+		r->cols[k * rows + i] = k < row.n_fields ? get_le64(of + 8 + 8 * k) : 0;
+	}
+	r->blob_at[i] = blob_at;
+	if (row.blob_len)
+		memcpy(r->blob + blob_at, p + 8 + 8 * (size_t)row.n_fields, row.blob_len);
+	return row.n_fields < EVENT_FIELDS_MAX ? row.n_fields : EVENT_FIELDS_MAX;
+}
+
+static uint32_t blob_len(const struct chunk *c, uint32_t at)
+{
+	struct journal_row row = row_head(c->rows + at);
+
+	return row.kind & JOURNAL_REPEAT ? 0 : row.blob_len;
 }
 
 /* A section of the refs [next_ref..end): rows of one kind. */
@@ -388,17 +419,16 @@ static int section_build(struct section *ret, struct recovery *r, const struct c
 	int err;
 
 	for (size_t i = 0; i < rows; i++)
-		blob_bytes += get_le32(c->rows + refs[i].at + 4); /* at most the chunk */
+		blob_bytes += blob_len(c, refs[i].at); /* at most the chunk */
 	err = section_fit(r, rows, blob_bytes);
 	if (err)
 		return err;
 	blob_bytes = 0;
 	for (size_t i = 0; i < rows; i++) {
-		const uint8_t *p = c->rows + refs[i].at;
-		unsigned n = row_unpack(r, p, rows, i, (uint32_t)blob_bytes);
+		unsigned n = row_unpack(r, c, refs[i].at, rows, i, (uint32_t)blob_bytes);
 
 		s.n_cols = (uint16_t)(n > s.n_cols ? n : s.n_cols);
-		blob_bytes += get_le32(p + 4);
+		blob_bytes += blob_len(c, refs[i].at);
 	}
 	r->blob_at[rows] = (uint32_t)blob_bytes;
 	for (unsigned k = 0; k < EVENT_FIELDS_MAX; k++)

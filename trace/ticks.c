@@ -113,7 +113,11 @@ static inline uint64_t rest_join(const uint64_t *x)
 
 static int64_t rest_at(uint64_t v, unsigned i)
 {
+	const bool one_byte = v < 256; /* as nearly always */
+
 	v >>= 2 * i;
+	if (one_byte)
+		return rest_sign(v & 3);
 	return rest_sign((v & 3) | (v >> 6 & 12) | (v >> 12 & 48) | (v >> 18 & 192));
 }
 
@@ -213,11 +217,34 @@ bool ticks_put(struct ticks_out *out, const struct ticks_in *in)
 
 /* --- ticks to times */
 
+/* A clock that is right by itself: no line to follow, and what tick_at() says of it in one product. */
+static void host_undo(uint64_t *gap, uint64_t *span, const uint64_t *rest, size_t rows, uint64_t rate,
+		      uint64_t first)
+{
+	const uint64_t tick = rate >> 16;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < rows; i++) {
+		n += gap[i];
+		gap[i] = first + (uint64_t)((int64_t)(n * tick) >> 16);
+		n += span[i];
+		span[i] = first + (uint64_t)((int64_t)(n * tick) >> 16);
+	}
+	for (size_t i = 0; rest && i < rows; i++) {
+		gap[i] += (uint64_t)rest_at(rest[i / 2], i % 2 * 2);
+		span[i] += (uint64_t)rest_at(rest[i / 2], i % 2 * 2 + 1);
+	}
+}
+
 void ticks_undo(uint64_t *gap, uint64_t *span, const uint64_t *rest, size_t rows, uint64_t rate,
 		uint64_t first)
 {
 	uint64_t n = 0, line = 0, sum = 0;
 
+	if (!line_moves(rate)) {
+		host_undo(gap, span, rest, rows, rate, first);
+		return;
+	}
 	for (size_t i = 0; i < rows; i++) {
 		uint64_t r = rest ? rest[i / 2] : 0;
 		int64_t a = rest_at(r, i % 2 * 2), b = rest_at(r, i % 2 * 2 + 1);
@@ -228,7 +255,7 @@ void ticks_undo(uint64_t *gap, uint64_t *span, const uint64_t *rest, size_t rows
 		span[i] = first + tick_at(line, (int64_t)n, rate) + (uint64_t)b;
 		sum += (uint64_t)(a + b);
 		if (i % TICKS_BLOCK == TICKS_BLOCK - 1) {
-			line += line_moves(rate) ? sum * (65536 / (2 * TICKS_BLOCK)) : 0;
+			line += sum * (65536 / (2 * TICKS_BLOCK));
 			sum = 0;
 		}
 	}

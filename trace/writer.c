@@ -29,14 +29,7 @@
 
 /* What the rows of a frame could become at worst; what they do become is a tenth of it. */
 #define RAW_MAX    (4u << 20)
-
-/*
- * Rows worth a frame of their own when nobody asked for a flush: 14,000 launches; the journal holds
- * them meanwhile. TR120 A2 with 1.5, 3, 6 MiB: 3.63, 3.53, 3.52 bytes a launch. More than
- * this would often not fit RAW_MAX in one piece, and what is left would be a small frame.
- */
-#define BATCH_BYTES (3072u << 10)
-#define ADD_BYTES  BATCH_BYTES
+#define ADD_BYTES  (3u << 20)
 #define ITEMS_MAX  (2 * JOURNAL_CHUNKS_MAX)
 
 /* A frame that many threads share is closed at this many bytes. */
@@ -379,7 +372,16 @@ static bool worthwhile(const struct journal *j, const struct collect_pending *p)
 {
 	int32_t free_chunks = atomic_load_explicit(&j->free_chunks, memory_order_relaxed);
 
-	return p->bytes >= BATCH_BYTES || (p->full && free_chunks < (int32_t)(j->chunk_count / 2));
+	return p->bytes >= WRITER_BATCH_BYTES || (p->full && free_chunks < (int32_t)(j->chunk_count / 2));
+}
+
+/* Whether a look at all chunks can find what is worthwhile: there are thousands, and records come often. */
+static bool worth_a_look(const struct journal *j)
+{
+	int32_t free_chunks = atomic_load_explicit(&j->free_chunks, memory_order_relaxed);
+
+	return ((int64_t)j->chunk_count - free_chunks) * JOURNAL_CHUNK_BYTES >= WRITER_BATCH_BYTES ||
+	       free_chunks < (int32_t)(j->chunk_count / 2);
 }
 
 /* Writes what stands in the two halves of w->items. */
@@ -399,7 +401,7 @@ long writer_pump(struct writer *w, struct journal *j, bool all)
 	struct collect_pending p;
 	size_t n_strings;
 
-	if (!j->header)
+	if (!j->header || (!all && !worth_a_look(j)))
 		return 0;
 	p = collect_rows(w->seen, j, w->items + JOURNAL_CHUNKS_MAX);
 	if (!p.n_items || (!all && !worthwhile(j, &p)))

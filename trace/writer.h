@@ -17,6 +17,15 @@ struct journal;
 
 #define WRITER_MEMORY (32u << 20)
 
+/*
+ * Rows worth a frame of their own when nobody asked for a flush: 14,000 launches; the journal holds
+ * them meanwhile. TR120 A2 with a half, the whole, the double: 3.63, 3.53, 3.52 bytes a launch. More
+ * than this would often not fit a frame in one piece, and what is left would be a small one.
+ */
+#ifndef WRITER_BATCH_BYTES
+#define WRITER_BATCH_BYTES (1536u << 10)
+#endif
+
 struct writer; /* opaque */
 
 /*

@@ -22,4 +22,7 @@ counted replays graph "sum(k['count'] for g in r['graphs'] for k in g['kernels']
 counted replays-8-threads graph "p['graph_launches']" $((N / 500)) "$N" 8 1 graph 500
 counted nodes node "p['kernels']" "$N" "$N" 8 1 graph 500
 counted churn churn "p['kernels'], p['graph_launches']" "0 0" 100000 8 2
+# Passes of one thread lie in those of another by the thousand: what they ran fits into a small file.
+traced "$tmp/within" JITNESS_MEMORY=256M "$host/launches" 200000 8 2 >/dev/null
+check "passes within passes: the report" 0 "$( (ulimit -f 65536; "$jitness" report "$tmp/within" >/dev/null 2>&1); echo $?)"
 finish

@@ -313,6 +313,18 @@ static void make_future(void)
 	seed_write("future");
 }
 
+/* A kernel and what differs in its times only. */
+static void append_repeats(struct journal *j, struct journal_lane *lane)
+{
+	uint64_t f[KERNEL_N] = { 1, 2, 3, 4, 5, 6, 7 };
+	struct journal_place place;
+
+	MUST(journal_append(j, lane, PID, EVENT_KERNEL, f, KERNEL_N, NULL, 0));
+	place = journal_last(lane, journal_row_bytes(KERNEL_N, 0));
+	for (f[0] = 10; f[0] < 13; f[0]++)
+		MUST(journal_repeat(lane, &place, EVENT_KERNEL, f, KERNEL_NAME));
+}
+
 /*
  * Cut off: some rows in frames, some consumed, some not, some in frames and not consumed.
  * The pid in the journal and its unused chunks are wiped, so that the bytes are the same each time.
@@ -342,6 +354,7 @@ static void make_cut_off(const char *name, bool stale)
 	}
 	for (uint64_t i = 20; i < 25; i++)
 		append(&j, &lane[0], PID, i % 2 ? EVENT_NOTE : 40 /* unknown */, i);
+	append_repeats(&j, &lane[0]);
 	journal_lost(&j, LOST_BY_POOL, 7);
 	free(before);
 	/* Only chunks that were used: a seed should be small. */

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cupti/emit.h"
@@ -28,7 +29,8 @@ static inline void recording_start(void)
 }
 
 struct row {
-	const struct journal_row *head;
+	const struct journal_row *head; /* of a repeat: of the row that it repeats */
+	uint64_t whole[EVENT_FIELDS_MAX]; /* `field` of a repeat */
 	const uint64_t *field;
 	const char *blob;
 };
@@ -44,9 +46,17 @@ static inline bool row_find(struct row *ret, enum event_kind kind, unsigned i)
 			const void *p = chunk->rows + at;
 			const struct journal_row *head = p;
 
-			at += journal_row_bytes(head->n_fields, head->blob_len);
-			if (head->kind != kind || i--)
+			at += journal_head_bytes(head);
+			if ((head->kind & ~JOURNAL_REPEAT) != (unsigned)kind || i--)
 				continue;
+			if (head->kind & JOURNAL_REPEAT) {
+				ret->head = (const void *)(chunk->rows + head->blob_len);
+				memcpy(ret->whole, ret->head + 1, 8 * (size_t)ret->head->n_fields);
+				memcpy(ret->whole, head + 1, 8 * (size_t)head->n_fields);
+				ret->field = ret->whole;
+				ret->blob = "";
+				return true;
+			}
 			ret->head = head;
 			ret->field = (const void *)(head + 1);
 			ret->blob = (const char *)(ret->field + head->n_fields);

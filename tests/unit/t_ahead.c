@@ -163,6 +163,39 @@ static void check_same(struct bytes trace, struct bytes *journal, unsigned fail_
 
 /* --- tests */
 
+/* Without a column, then whole, by turns of the thread and of the caller. */
+TEST_THREADS(ahead_sections_in_part_then_whole)
+{
+	struct bytes b = long_trace(FRAMES);
+	struct trace_source t = kit_source(&b);
+	uint32_t want[EVENT_KIND_COUNT] = { [EVENT_KERNEL] = 1u << KERNEL_CORR };
+
+	for (int one = 0; one < 2; one++) {
+		struct section all, some;
+		struct reader *r, *whole;
+		int got;
+
+		cpus_use(one);
+		CHECK(!reader_open_source(&r, &t, NULL) && !reader_open_source(&whole, &t, NULL));
+		reader_want(r, want);
+		while ((got = reader_next(whole, &all)) == 1) {
+			CHECK(reader_next(r, &some) == 1);
+			CHECK(some.kind == all.kind && some.rows == all.rows && some.tid == all.tid);
+			if (some.kind == EVENT_KERNEL)
+				CHECK(!memcmp(some.col[KERNEL_CORR], all.col[KERNEL_CORR],
+					      some.rows * sizeof(uint64_t)));
+			CHECK(some.col[LAUNCH_START][0] == 0 && !some.blob_at);
+			CHECK(!reader_whole(r, &some) && section_hash(1, &some) == section_hash(1, &all));
+		}
+		CHECK(got == 0 && reader_next(r, &some) == 0);
+		CHECK(!memcmp(reader_status(r), reader_status(whole), sizeof(struct reader_status)));
+		reader_close(r);
+		reader_close(whole);
+	}
+	cpus_use(false);
+	free(b.p);
+}
+
 TEST_THREADS(ahead_when_there_are_cpus_and_something_to_read)
 {
 	struct bytes b = long_trace(FRAMES), small = { b.p, 100000 };

@@ -93,6 +93,7 @@ TEST(encode_round_trip_of_random_columns)
 		b = sample_encode(&s);
 		CHECK(section_get(&got, b.p, b.n, m) == (long)b.n);
 		sample_compare(&s, &got);
+		kit_check_some(b.p, b.n);
 		free(b.p);
 	}
 	section_scratch_free(m);

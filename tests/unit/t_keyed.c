@@ -85,6 +85,8 @@ static void sample_compare(const struct sample *s, struct bytes b, uint64_t mask
 		uint32_t r = 0;
 
 		CHECK(used > 0 && got.tid == 7);
+		for (unsigned i = 0; i < 8; i++)
+			kit_check_some(b.p + at, b.n - at);
 		for (const uint8_t *p = s->rows; p < s->rows + s->bytes;
 		     p += journal_row_bytes(get_le16(p + 2), 0)) {
 			if (get_le16(p) != got.kind)

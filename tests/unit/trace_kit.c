@@ -202,3 +202,25 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 		kit_pwrite.after();
 	return got;
 }
+
+void kit_check_some(const uint8_t *p, size_t n)
+{
+	static struct section_scratch *all_of, *some_of; /* kept: what is left in them must not matter */
+	const uint32_t want = (uint32_t)(kit_random() & kit_random()) | (uint32_t)(kit_random() % 8);
+	struct section all, some;
+	long used;
+
+	all_of = all_of ? all_of : section_scratch_new();
+	some_of = some_of ? some_of : section_scratch_new();
+	used = section_get(&all, p, n, all_of);
+	CHECK(used > 0 && section_get_some(&some, p, n, want, some_of) == used);
+	CHECK(some.bytes == p && some.n_bytes == (size_t)used);
+	CHECK(some.kind == all.kind && some.rows == all.rows && some.tid == all.tid &&
+	      some.n_cols == all.n_cols);
+	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
+		CHECK(!(want >> i & 1) || !memcmp(some.col[i], all.col[i], all.rows * sizeof(uint64_t)));
+	if (!(want & SECTION_BLOBS) || !all.blob_at)
+		return;
+	CHECK(some.blob == all.blob && !memcmp(some.blob_at, all.blob_at,
+					       (all.rows + 1) * sizeof(uint32_t)));
+}

@@ -42,6 +42,9 @@ struct rows {
 struct rows kit_decode(struct bytes trace, const struct bytes *journal);
 void kit_rows_free(struct rows *r);
 
+/* Checks that a part of the columns of the section at p, a random one, reads as it does with all of them. */
+void kit_check_some(const uint8_t *p, size_t n);
+
 /* As kit_decode() writes it. Caller frees. */
 char *kit_line(unsigned kind, uint32_t tid, const uint64_t *fields, unsigned n_fields,
 	       const void *blob, size_t blob_len);

@@ -16,12 +16,13 @@
 
 #include "trace/err.h"
 #include "trace/event.h"
+#include "trace/hash.h"
 #include "trace/journal.h"
 #include "trace/reader.h"
 #include "trace/writer.h"
 
 #define JOURNAL_BYTES (16u << 20)
-#define WAITING_BYTES (3u << 20) /* the writer waits for as much, too (BATCH_BYTES) */
+#define WAITING_BYTES WRITER_BATCH_BYTES
 #define TIDS_MAX      64
 
 struct row {
@@ -32,6 +33,8 @@ struct row {
 	uint64_t time; /* when it was recorded, about */
 	size_t at;     /* its place in the trace */
 };
+
+static size_t waiting; /* bytes in the journal */
 
 struct rows {
 	struct row *list;
@@ -157,25 +160,50 @@ static struct journal_lane *lane_of(uint32_t tid)
 	return &lanes[i];
 }
 
+static struct seen {
+	uint64_t field[EVENT_FIELDS_MAX];
+	struct journal_place at;
+} seen[4096];
+
+/* As the tracer does with kernels (cupti/records.c): the same one again is a repeat of its last whole row. */
+static void append(struct journal *j, const struct row *row)
+{
+	struct journal_lane *lane = lane_of(row->tid);
+	struct seen *s = &seen[hash64(row->field + KERNEL_NAME, 8 * (KERNEL_N - KERNEL_NAME)) % 4096];
+	bool kernel = row->kind == EVENT_KERNEL && row->n == KERNEL_N;
+	size_t own = 8 * KERNEL_NAME, all = 8 * KERNEL_N;
+
+	if (kernel && !memcmp(s->field + KERNEL_NAME, row->field + KERNEL_NAME, all - own) &&
+	    journal_repeat(lane, &s->at, EVENT_KERNEL, row->field, KERNEL_NAME)) {
+		waiting += journal_row_bytes(KERNEL_NAME, 0);
+		return;
+	}
+	if (!journal_append(j, lane, row->tid, (enum event_kind)row->kind, row->field, row->n, row->blob,
+			    row->blob_len))
+		die("b.jnj", "is full");
+	waiting += journal_row_bytes(row->n, row->blob_len);
+	if (kernel) {
+		memcpy(s->field, row->field, all);
+		s->at = journal_last(lane, journal_row_bytes(KERNEL_N, 0));
+	}
+}
+
 /* Once; the bytes of the file. */
 static uint64_t encode(const struct rows *r, int dir, double *ret_ns)
 {
 	struct journal j = JOURNAL_INIT;
 	struct writer *w;
 	uint64_t bytes;
-	size_t waiting = 0;
 	int err = journal_create(&j, dir, "b.jnj", JOURNAL_BYTES);
 
+	memset(seen, 0, sizeof(seen));
 	err = err ? err : writer_open(&w, dir, "b.jnt", 1, 1, 0);
 	if (err)
 		die("b.jnt", trace_strerror(err));
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row *row = &r->list[i];
 
-		if (!journal_append(&j, lane_of(row->tid), row->tid, (enum event_kind)row->kind, row->field,
-				    row->n, row->blob, row->blob_len))
-			die("b.jnj", "is full");
-		waiting += journal_row_bytes(row->n, row->blob_len);
+		append(&j, row);
 		if (waiting < WAITING_BYTES && i + 1 < r->n)
 			continue;
 		waiting = 0;
