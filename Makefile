@@ -59,7 +59,7 @@ preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c 
 	preload/unwind_libc.c preload/unwind_memo.c preload/python.c preload/python_layout.c \
 	preload/python_lines.c preload/python_peek.c \
 	preload/compilers.c preload/compiler_calls.c preload/compiler_hooks.c preload/dlsym.c \
-	preload/loaded.c preload/programs.c preload/early.c preload/driver.c \
+	preload/loaded.c preload/programs.c preload/early.c preload/driver.c preload/sites.c \
 	preload/children.c preload/nvtx.c preload/nvtx_names.c preload/nvtx_ranges.c \
 	preload/threads.c preload/process.c preload/hooks.c
 decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c decoder/suggest.c \

@@ -12,6 +12,7 @@
 #include "preload/early.h"
 #include "preload/loaded.h"
 #include "preload/programs.h"
+#include "preload/sites.h"
 #include "preload/stack.h"
 #include "trace/hash.h"
 #include "trace/redact.h"
@@ -20,7 +21,6 @@
 #define PATH_MAX_KEPT 256
 /* Larger results have no hash: it is taken on the application's thread. */
 #define HASH_MAX      (16u << 20)
-#define SITES         256
 
 /*
  * A real function, and what belongs to it. Claimed by its address; the rest is filled in
@@ -37,13 +37,11 @@ struct instance {
 
 static struct instance instances[CALL_COUNT][COMPILER_SLOTS];
 
-/*
- * Where calls of an export came from, and whom they were meant for: return address, call and
- * slot in one word (57 + 4 + 3 bits). Forgotten when a library is unloaded.
- */
-static _Atomic uint64_t sites[SITES];
-static _Atomic uint64_t sites_generation;
-_Static_assert(CALL_COUNT <= 16 && COMPILER_SLOTS <= 8, "bits of a site");
+/* The slots of instances, by where a call of an export came from. */
+#define SLOT_BITS 3
+static struct sites sites = { .slot_bits = SLOT_BITS };
+_Static_assert(CALL_COUNT <= 1 << (SITES_BITS - SLOT_BITS) && COMPILER_SLOTS <= 1 << SLOT_BITS,
+	       "bits of a site");
 
 static bool redacted, stacks;
 static const char *watched = "linked"; /* which callers of compiler libraries are seen */
@@ -280,56 +278,22 @@ long compilers_wrapped(enum call_id id, unsigned slot, const struct call_words *
 	return follow(id, &instances[id][slot], w);
 }
 
-/* --- whom a call of an export was meant for */
-static void *meant_by(const char *symbol, const void *caller)
-{
-	void *foreign = NULL;
-	void *real = loaded_meant_by(caller, symbol, compiler_call_is_library, &foreign);
-
-	/* Another tool's hook, loaded behind us for the whole process: it is next in line. */
-	if (foreign && foreign != real && dlsym_next_to_us(symbol) == foreign)
-		real = foreign;
-	return real;
-}
-
-static _Atomic uint64_t *site_of(const void *caller, enum call_id id, uint64_t *ret_key)
-{
-	uint64_t key = ((uint64_t)(uintptr_t)caller << 4 | (uint64_t)id) << 3;
-
-	*ret_key = key;
-	return &sites[(key * 0x9e3779b97f4a7c15u) >> 56];
-}
-
-static void sites_forget(uint64_t generation)
-{
-	for (unsigned i = 0; i < SITES; i++)
-		atomic_store_explicit(&sites[i], 0, memory_order_relaxed);
-	atomic_store_explicit(&sites_generation, generation, memory_order_release);
-}
-
 long compilers_exported(enum call_id id, const char *symbol, const void *caller,
 			const struct call_words *w)
 {
-	uint64_t generation = loaded_generation(), key;
-	_Atomic uint64_t *site = site_of(caller, id, &key);
+	uint32_t slot = sites_find(&sites, caller, id);
 	struct instance unlisted;
-	uint64_t seen;
-	unsigned slot;
 	void *real;
 
-	if (atomic_load_explicit(&sites_generation, memory_order_acquire) != generation)
-		sites_forget(generation);
-	seen = atomic_load_explicit(site, memory_order_acquire);
-	slot = seen & 7;
 	/* One indirect call may reach the same call under several names. */
-	if ((seen & ~(uint64_t)7) == key && !strcmp(instances[id][slot].symbol, symbol))
+	if (slot != SITES_NONE && !strcmp(instances[id][slot].symbol, symbol))
 		return follow(id, &instances[id][slot], w);
-	real = meant_by(symbol, caller);
+	real = sites_meant(symbol, caller, compiler_call_is_library);
 	if (!real)
 		return compiler_call_of(id)->error;
 	slot = instance_of(id, symbol, real);
 	if (slot < COMPILER_SLOTS) {
-		atomic_store_explicit(site, key | slot, memory_order_release);
+		sites_keep(&sites, caller, id, slot);
 		return follow(id, &instances[id][slot], w);
 	}
 	memset(&unlisted, 0, sizeof(unlisted));

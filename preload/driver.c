@@ -1,24 +1,21 @@
 /*
- * driver: the driver's functions in this process, for entry_points.h. As in compilers.c whom a call of
- * an export was meant for is asked once for a call site, and again after a library was unloaded.
+ * driver: the driver's functions in this process, for entry_points.h.
  */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "cupti/entry_points.h"
-#include "preload/dlsym.h"
 #include "preload/loaded.h"
+#include "preload/sites.h"
 
 #define DRIVER "libcuda.so.1"
-#define SITES  256
 /* Different functions that calls of one name were meant for: the driver, stubs that load it. */
-#define TARGETS 4u
+#define TARGETS_BITS 2
+#define TARGETS      (1u << TARGETS_BITS)
 
-/* Return address, function and target in one word (56 + 6 + 2 bits). */
-static _Atomic uint64_t sites[SITES];
-static _Atomic uint64_t sites_generation;
+static struct sites sites = { .slot_bits = TARGETS_BITS };
 static _Atomic(void *) targets[ENTRY_MAX][TARGETS];
-_Static_assert(ENTRY_MAX <= 64 && TARGETS <= 4, "bits of a site");
+_Static_assert(ENTRY_MAX <= 1 << (SITES_BITS - TARGETS_BITS), "bits of a site");
 
 static void *in_driver(const char *symbol)
 {
@@ -30,17 +27,6 @@ static bool is_driver(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return !strncmp(slash ? slash + 1 : path, "libcuda.so", 10);
-}
-
-static void *meant(const char *symbol, const void *caller)
-{
-	void *foreign = NULL;
-	void *real = loaded_meant_by(caller, symbol, is_driver, &foreign);
-
-	/* Another tool's hook, loaded behind us for the whole process: it is next in line. */
-	if (foreign && foreign != real && dlsym_next_to_us(symbol) == foreign)
-		real = foreign;
-	return real;
 }
 
 /* TARGETS: no room. */
@@ -57,24 +43,15 @@ static unsigned target_of(unsigned id, void *real)
 
 static void *meant_by(unsigned id, const char *symbol, const void *caller)
 {
-	uint64_t generation = loaded_generation(), seen;
-	uint64_t key = ((uint64_t)(uintptr_t)caller << 6 | id) << 2;
-	_Atomic uint64_t *site = &sites[(key * 0x9e3779b97f4a7c15u) >> 56];
-	unsigned target;
+	uint32_t target = sites_find(&sites, caller, id);
 	void *real;
 
-	if (atomic_load_explicit(&sites_generation, memory_order_acquire) != generation) {
-		for (unsigned i = 0; i < SITES; i++)
-			atomic_store_explicit(&sites[i], 0, memory_order_relaxed);
-		atomic_store_explicit(&sites_generation, generation, memory_order_release);
-	}
-	seen = atomic_load_explicit(site, memory_order_acquire);
-	if (seen && (seen & ~(uint64_t)3) == key)
-		return atomic_load(&targets[id][seen & 3]);
-	real = meant(symbol, caller);
+	if (target != SITES_NONE)
+		return atomic_load(&targets[id][target]);
+	real = sites_meant(symbol, caller, is_driver);
 	target = real ? target_of(id, real) : TARGETS;
 	if (target < TARGETS)
-		atomic_store_explicit(site, key | target, memory_order_release);
+		sites_keep(&sites, caller, id, target);
 	return real;
 }
 
