@@ -74,7 +74,7 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/json_file.c decoder/rules_file.c decoder/phase_rules.c decoder/pass_marker.c decoder/pass_ran.c \
 	decoder/pass_python.c decoder/phase_stats.c decoder/phase_tail.c decoder/phase_findings.c \
 	decoder/phases.c decoder/phase_text.c decoder/phase_json.c decoder/phase_csv.c decoder/cmd_phases.c \
-	decoder/process_end.c decoder/session_files.c decoder/session_model.c decoder/totals.c \
+	decoder/process_end.c decoder/session_files.c decoder/session_model.c decoder/session_json.c decoder/totals.c \
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
 	decoder/child_line.c decoder/children.c decoder/child_export.c \
 	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \

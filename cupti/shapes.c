@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "trace/hash.h"
+
 /*
  * Programs run some hundred different kernels in turn. Two places for each keep them apart:
  * with one, of 300 shapes 40 would push each other out all the time. 120 KiB, touched as used.
@@ -36,16 +38,6 @@ static void words_of(uint64_t *w, const struct layout_record *r)
 	w[9] = rec_tail_u32(r, KERNEL_REC_GRAPH);
 }
 
-/* The multiplications do not wait for each other. */
-static uint32_t set_of(const uint64_t *w)
-{
-	uint64_t h = 0, odd = 0x9e3779b185ebca87u;
-
-	for (unsigned i = 0; i < SHAPE_WORDS; i++, odd += 0x2545f4914f6cdd1cu)
-		h += w[i] * odd;
-	return (uint32_t)(h >> 32 ^ h >> 47) % SHAPES_SETS;
-}
-
 static bool same(const uint64_t *a, const uint64_t *b)
 {
 	uint64_t differ = 0;
@@ -61,7 +53,7 @@ struct shape *shapes_of(const struct layout_record *r)
 	struct shape *set;
 
 	words_of(w, r);
-	set = shapes[set_of(w)];
+	set = shapes[hash_words(w, sizeof(w), sizeof(w)) % SHAPES_SETS];
 	if (same(set[0].word, w))
 		return set;
 	if (same(set[1].word, w))

@@ -2,15 +2,6 @@
 
 #include "decoder/mem.h"
 
-static struct idmap_slot *find(const struct idmap *m, uint64_t id)
-{
-	size_t i = idmap_hash(id) & (m->cap - 1);
-
-	while (m->slots[i].index && m->slots[i].id != id)
-		i = (i + 1) & (m->cap - 1);
-	return &m->slots[i];
-}
-
 static void grow(struct idmap *m)
 {
 	struct idmap old = *m;
@@ -19,7 +10,7 @@ static void grow(struct idmap *m)
 	m->slots = mem_zalloc(m->cap, sizeof(*m->slots));
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.slots[i].index)
-			*find(m, old.slots[i].id) = old.slots[i];
+			*idmap_find(m, old.slots[i].id) = old.slots[i];
 	free(old.slots);
 }
 
@@ -29,7 +20,7 @@ void idmap_put(struct idmap *m, uint64_t id, uint32_t index)
 
 	if (m->n * 3 >= m->cap * 2)
 		grow(m);
-	slot = find(m, id);
+	slot = idmap_find(m, id);
 	if (!slot->index)
 		m->n++;
 	*slot = (struct idmap_slot){ .id = id, .index = index + 1 };

@@ -27,18 +27,21 @@ static inline uint64_t idmap_hash(uint64_t id)
 	return id ^ id >> 29;
 }
 
+/* The slot of id, or the empty one where it would be. Of a map with slots (cap). */
+static inline struct idmap_slot *idmap_find(const struct idmap *m, uint64_t id)
+{
+	size_t i = idmap_hash(id) & (m->cap - 1);
+
+	while (m->slots[i].index && m->slots[i].id != id)
+		i = (i + 1) & (m->cap - 1);
+	return &m->slots[i];
+}
+
 /* IDMAP_NONE when id is not there. */
 static inline uint32_t idmap_get(const struct idmap *m, uint64_t id)
 {
-	size_t i;
-
-	if (!m->cap)
-		return IDMAP_NONE;
-	i = idmap_hash(id) & (m->cap - 1);
-	while (m->slots[i].index && m->slots[i].id != id)
-		i = (i + 1) & (m->cap - 1);
 	/* An empty slot holds 0, which wraps to IDMAP_NONE. */
-	return m->slots[i].index - 1;
+	return m->cap ? idmap_find(m, id)->index - 1 : IDMAP_NONE;
 }
 
 #endif

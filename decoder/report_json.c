@@ -12,6 +12,7 @@
 #include "decoder/report_claims.h"
 #include "decoder/report_origin.h"
 #include "decoder/report_stack.h"
+#include "decoder/session_json.h"
 #include "decoder/session_model.h"
 #include "decoder/timeline.h"
 #include "trace/event.h"
@@ -64,11 +65,7 @@ static void head_json(cJSON *root, const struct session *s)
 		if (!seen)
 			json_item_text(hosts, host, strlen(host));
 	}
-	json_uint(o, "processes", s->n);
-	json_uint(o, "start_ns", s->first);
-	json_uint(o, "end_ns", s->last);
-	json_uint(o, "lost_records", s->lost);
-	json_uint(o, "truncated_processes", s->truncated);
+	session_json(o, s);
 	json_uint(o, "empty_files", s->empty_files);
 	json_uint(o, "failed_files", s->failed_files);
 	children_json(o, &s->children);

@@ -8,6 +8,7 @@
 #include "decoder/phase_stats.h"
 #include "decoder/process_model.h"
 #include "decoder/report_stack.h"
+#include "decoder/session_json.h"
 #include "decoder/session_model.h"
 #include "decoder/timeline.h"
 
@@ -204,11 +205,7 @@ int timeline_json(const struct session *s)
 	json_string(root, "schema", TIMELINE_SCHEMA);
 	o = json_object(root, "session");
 	json_string(o, "dir", s->path);
-	json_uint(o, "processes", s->n);
-	json_uint(o, "start_ns", s->first);
-	json_uint(o, "end_ns", s->last);
-	json_uint(o, "lost_records", s->lost);
-	json_uint(o, "truncated_processes", s->truncated);
+	session_json(o, s);
 	json_uint(o, "failed_files", s->failed_files);
 	json_uint(o, "children", s->children.n);
 	json_uint(o, "unfinished_children", s->children.unfinished);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "decoder/json.h"
+#include "decoder/session_json.h"
 #include "decoder/session_model.h"
 #include "decoder/verify.h"
 
@@ -36,11 +37,7 @@ int verify_json(const struct verify *v)
 	json_string(root, "schema", VERIFY_SCHEMA);
 	o = json_object(root, "session");
 	json_string(o, "dir", s->path);
-	json_uint(o, "processes", s->n);
-	json_uint(o, "start_ns", s->first);
-	json_uint(o, "end_ns", s->last);
-	json_uint(o, "lost_records", s->lost);
-	json_uint(o, "truncated_processes", s->truncated);
+	session_json(o, s);
 	json_uint(o, "failed_files", s->failed_files);
 	if (v->reference_unused)
 		json_string(root, "reference_unused", v->reference_unused);

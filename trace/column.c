@@ -145,7 +145,6 @@ uint8_t *column_put(uint8_t *p, const struct column *c, size_t rows)
 	return p + width * rows;
 }
 
-
 size_t column_bound(size_t rows)
 {
 	/* Exceptions are taken only when they are fewer than the bytes that they save. */

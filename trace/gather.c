@@ -10,14 +10,6 @@
 
 #define KNOWN_ROOM (JOURNAL_CHUNK_BYTES / 8) /* places where a row can begin */
 
-static struct journal_row row_head(const uint8_t *p)
-{
-	struct journal_row row;
-
-	memcpy(&row, p, sizeof(row));
-	return row;
-}
-
 /* The offset behind the rows from `at` on that are like the first, with the head *row; and their number. */
 static inline uint32_t run_end(uint32_t *ret_rows, const struct gather_part *part, uint32_t at,
 			       const struct journal_row *row)
@@ -40,7 +32,7 @@ void gather_count(struct gather_counts *t, const struct gather_part *part)
 	uint32_t at = part->from;
 
 	while (at < part->to) {
-		struct journal_row row = row_head(part->rows + at);
+		struct journal_row row = journal_row_head(part->rows + at);
 		struct gather_kind *k;
 		uint32_t n;
 
@@ -104,7 +96,7 @@ struct fill {
 
 static void fill_row(struct fill *f, const struct gather_part *part, const uint8_t *p)
 {
-	struct journal_row row = row_head(p);
+	struct journal_row row = journal_row_head(p);
 	uint64_t *out = f->next++;
 	unsigned i;
 
@@ -114,7 +106,7 @@ static void fill_row(struct fill *f, const struct gather_part *part, const uint8
 	if (row.kind & JOURNAL_REPEAT) {
 		const uint8_t *of = part->rows + row.blob_len;
 
-		row = row_head(of);
+		row = journal_row_head(of);
 		for (of += sizeof(row) + 8 * i; i < row.n_fields; i++, of += 8, out += f->rows)
 			memcpy(out, of, 8);
 	}
@@ -171,7 +163,7 @@ static uint32_t fill_keyed(struct fill *f, const uint8_t *p, uint32_t n, uint64_
 static uint32_t fill_repeats(struct fill *f, const struct gather_part *part, const uint8_t *p,
 			     uint32_t n, uint64_t mask)
 {
-	size_t rows = f->rows, bytes = journal_row_bytes(row_head(p).n_fields, 0);
+	size_t rows = f->rows, bytes = journal_row_bytes(journal_row_head(p).n_fields, 0);
 	uint64_t *out = f->next;
 	uint32_t *key = f->key + (out - f->column);
 
@@ -181,11 +173,11 @@ static uint32_t fill_repeats(struct fill *f, const struct gather_part *part, con
 	}
 	for (uint32_t i = 0; i < n; i++, p += bytes, out++, key++) {
 		const uint8_t *field = p + sizeof(struct journal_row);
-		uint32_t at = row_head(p).blob_len;
+		uint32_t at = journal_row_head(p).blob_len;
 		const uint8_t *of = part->rows + at + sizeof(struct journal_row);
 
 		if (!f->known[at / 8]) {
-			*key = row_head(part->rows + at).n_fields == f->fields ?
+			*key = journal_row_head(part->rows + at).n_fields == f->fields ?
 				       keys_of(f->keys, of + 8 * KEYED_FIELD) : KEYS_ROOM;
 			if (*key == KEYS_ROOM) {
 				n = i;
@@ -243,7 +235,7 @@ static uint64_t launch_mask(const uint8_t *p, uint64_t edge)
 static void fill_run(struct fill *f, uint64_t *edge, const struct gather_part *part,
 		     const uint8_t *p, uint32_t n)
 {
-	struct journal_row row = row_head(p);
+	struct journal_row row = journal_row_head(p);
 	bool repeats = row.kind & JOURNAL_REPEAT && row.n_fields == KEYED_FIELD;
 	size_t bytes = journal_head_bytes(&row);
 	uint64_t mask = ~(uint64_t)0;
@@ -279,7 +271,7 @@ static void fill_part(struct fill *fills, uint64_t *edge, const struct gather_pa
 	unsigned kind;
 
 	for (; at < part->to; at = to) {
-		struct journal_row row = row_head(part->rows + at);
+		struct journal_row row = journal_row_head(part->rows + at);
 
 		to = run_end(&n, part, at, &row);
 		kind = row.kind & ~JOURNAL_REPEAT;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "trace/event.h"
+#include "trace/wire.h"
 
 #define JOURNAL_MAGIC        "JNTJRNL1" /* 8 bytes, no NUL */
 #define JOURNAL_VERSION      2 /* 1 had no repeats */
@@ -91,6 +92,12 @@ struct journal {
 	_Atomic int32_t free_chunks;
 	int fd;
 };
+
+/* The head of the row at p. */
+static inline struct journal_row journal_row_head(const uint8_t *p)
+{
+	return (struct journal_row){ get_le16(p), get_le16(p + 2), get_le32(p + 4) };
+}
 
 /* Bytes of a row in a chunk. */
 static inline size_t journal_row_bytes(size_t n_fields, size_t blob_len)

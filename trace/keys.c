@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "trace/hash.h"
 #include "trace/wire.h"
 
 void keys_start(struct keys *k, uint32_t bytes, uint32_t hole)
@@ -12,16 +13,6 @@ void keys_start(struct keys *k, uint32_t bytes, uint32_t hole)
 	k->hole = hole;
 	memset(k->slot, 0, sizeof(k->slot));
 	memset(k->next, 0, sizeof(k->next));
-}
-
-/* Sums of products: the multiplications do not wait for each other. */
-static uint32_t row_hash(const struct keys *k, const uint8_t *row)
-{
-	uint64_t h = 0, odd = 0x9e3779b185ebca87u;
-
-	for (uint32_t i = 0; i < k->bytes; i += 8, odd += 0x2545f4914f6cdd1cu)
-		h += i == k->hole ? 0 : get_le64(row + i) * odd;
-	return (uint32_t)(h >> 32 ^ h >> 47);
 }
 
 static inline __attribute__((always_inline)) bool same_row(const struct keys *k, uint32_t key,
@@ -42,7 +33,7 @@ static inline __attribute__((always_inline)) bool same_row(const struct keys *k,
 
 static uint32_t key_find(struct keys *k, const uint8_t *row)
 {
-	uint32_t i = row_hash(k, row) % (2 * KEYS_ROOM);
+	uint32_t i = hash_words(row, k->bytes, k->hole) % (2 * KEYS_ROOM);
 
 	for (; k->slot[i]; i = (i + 1) % (2 * KEYS_ROOM))
 		if (same_row(k, k->slot[i] - 1u, row))

@@ -111,11 +111,6 @@ static int chunk_head_load(struct chunk_head *ret, const struct trace_source *sr
 	return 1;
 }
 
-static struct journal_row row_head(const uint8_t *p)
-{
-	return (struct journal_row){ get_le16(p), get_le16(p + 2), get_le32(p + 4) };
-}
-
 /* Bytes of the row at rows + at when all of it lies before `to`, or 0. */
 static size_t row_check(const uint8_t *rows, size_t at, size_t to)
 {
@@ -124,14 +119,14 @@ static size_t row_check(const uint8_t *rows, size_t at, size_t to)
 
 	if (to - at < sizeof(row))
 		return 0;
-	row = row_head(rows + at);
+	row = journal_row_head(rows + at);
 	/* Kind 0 does not exist: memory that was never written is not a row. */
 	if (!(row.kind & ~JOURNAL_REPEAT))
 		return 0;
 	if (row.kind & JOURNAL_REPEAT) {
 		if (row.blob_len % 8 || row.blob_len >= at)
 			return 0;
-		of = row_head(rows + row.blob_len);
+		of = journal_row_head(rows + row.blob_len);
 		if (of.kind != (row.kind & ~JOURNAL_REPEAT) || of.blob_len ||
 		    journal_head_bytes(&of) > at - row.blob_len)
 			return 0;
@@ -344,7 +339,7 @@ static int refs_collect(struct recovery *r, const struct chunk *c)
 		}
 	}
 	while (at < c->to) {
-		uint32_t kind = row_head(c->rows + at).kind & ~JOURNAL_REPEAT;
+		uint32_t kind = journal_row_head(c->rows + at).kind & ~JOURNAL_REPEAT;
 		bool is_string = kind == EVENT_STRING;
 		uint32_t done = is_string ? c->strings : c->consumed;
 
@@ -383,12 +378,12 @@ static unsigned row_unpack(struct recovery *r, const struct chunk *c, uint32_t a
 			   size_t i, uint32_t blob_at)
 {
 	const uint8_t *p = c->rows + at;
-	struct journal_row row = row_head(p);
+	struct journal_row row = journal_row_head(p);
 	unsigned own = row.n_fields;
 
 	if (row.kind & JOURNAL_REPEAT) {
 		p = c->rows + row.blob_len;
-		row = row_head(p);
+		row = journal_row_head(p);
 	}
 	if (own > row.n_fields)
 		row.n_fields = (uint16_t)own;
@@ -405,7 +400,7 @@ static unsigned row_unpack(struct recovery *r, const struct chunk *c, uint32_t a
 
 static uint32_t blob_len(const struct chunk *c, uint32_t at)
 {
-	struct journal_row row = row_head(c->rows + at);
+	struct journal_row row = journal_row_head(c->rows + at);
 
 	return row.kind & JOURNAL_REPEAT ? 0 : row.blob_len;
 }

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 release_jitness=$jitness
 for v in asan tsan; do
-	make -s VARIANT=$v all sim >"$tmp/make.out" 2>&1 || {
+	make -s VARIANT=$v "build/$v/libjitness.so" sim >"$tmp/make.out" 2>&1 || {
 		cat "$tmp/make.out"; not_ok "$v: builds" "see above"; continue; }
 	case $v in
 	asan) runtime=$(gcc -print-file-name=libasan.so) ;;

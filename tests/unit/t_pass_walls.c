@@ -204,17 +204,10 @@ TEST(passes_do_not_wait_for_what_is_done)
 /* A request whose input is copied in, unwaited for, `ahead` before the first launch, `work` after the token before it. */
 static void copied_request(struct script *s, unsigned prompt, uint64_t work, uint64_t ahead)
 {
-	for (unsigned k = 0; k <= STEPS; k++) {
-		if (!k) {
-			pause_for(s, work);
-			copy(s, COPY_HTOD, 8 * prompt);
-			pause_for(s, ahead);
-		}
-		forward(s, &model, k ? 1 : prompt, k ? prompt + k - 1 : 0);
-		copy(s, COPY_DTOH, 8);
-		wait(s, SYNC_OF_STREAM);
-		pause_for(s, 20000);
-	}
+	pause_for(s, work);
+	copy(s, COPY_HTOD, 8 * prompt);
+	pause_for(s, ahead);
+	request(s, &model, prompt, STEPS, true);
 }
 
 /* From the copy of the input: Python may take as long for the first launch as the pass takes. Not longer. */
