@@ -207,24 +207,38 @@ static struct window window_find(const uint64_t *v, size_t rows)
 	return (struct window){ 0, 0 };
 }
 
-/* Packs rows values; those outside the window go to rare[]. Returns how many these are. */
-static inline __attribute__((always_inline)) size_t window_put(uint8_t *out, const uint64_t *v,
-								size_t rows, uint64_t low,
-								unsigned width, uint64_t *rare)
+/* Values that are all in the window or, seldom, not. */
+#define PATCH 32
+
+/* Packs n values; those outside the window go to rare[]. Returns how many these are. */
+static inline __attribute__((always_inline)) size_t patch_put(uint8_t *out, size_t rows, const uint64_t *v,
+							       size_t n, struct window w, uint64_t *rare)
 {
-	uint64_t none = (1ull << 8 * width) - 1;
-	size_t n = 0;
+	uint64_t none = (1ull << 8 * w.width) - 1, t[PATCH], wide = 0;
+	size_t n_rare = 0;
 
-	for (size_t i = 0; i < rows; i++) {
-		uint64_t x = v[i] - low;
-
-		rare[n] = v[i];
-		n += x >= none;
-		x = x < none ? x : none;
-		for (unsigned b = 0; b < width; b++)
-			out[b * rows + i] = (uint8_t)(x >> 8 * b);
+	for (size_t k = 0; k < n; k++) {
+		t[k] = v[k] - w.low;
+		wide |= t[k] | (t[k] + 1); /* also of `none` itself */
 	}
-	return n;
+	for (size_t k = 0; wide > none && k < n; k++) {
+		rare[n_rare] = v[k];
+		n_rare += t[k] >= none;
+		t[k] = t[k] < none ? t[k] : none;
+	}
+	for (unsigned b = 0; b < w.width; b++)
+		plane_put(out + b * rows, t, n, 8 * b);
+	return n_rare;
+}
+
+static inline __attribute__((always_inline)) size_t window_put(uint8_t *out, const uint64_t *v, size_t rows,
+								struct window w, uint64_t *rare)
+{
+	size_t n = 0, i = 0;
+
+	for (; i + PATCH <= rows; i += PATCH)
+		n += patch_put(out + i, rows, v + i, PATCH, w, rare + n);
+	return n + patch_put(out + i, rows, v + i, rows - i, w, rare + n);
 }
 
 static uint8_t *rare_put(uint8_t *p, const uint64_t *rare, size_t n, uint8_t *ret_width)
@@ -247,12 +261,8 @@ static bool all_same(const uint64_t *v, size_t rows)
 {
 	uint64_t differ = 0;
 
-	for (size_t i = 0; i < rows && !differ; i += BLOCK) {
-		size_t n = rows - i < BLOCK ? rows - i : BLOCK;
-
-		for (size_t k = 0; k < n; k++)
-			differ |= v[i + k] ^ v[0];
-	}
+	for (size_t i = 0; i < rows && !differ; i++)
+		differ = v[i] ^ v[0];
 	return !differ;
 }
 
@@ -269,7 +279,7 @@ uint8_t *column_put_rare(uint8_t *p, const struct column_head *h, const uint64_t
 	switch (w.width) {
 #define W(width) \
 	case width: \
-		n = window_put(at, v, rows, w.low, width, rare); \
+		n = window_put(at, v, rows, (struct window){ w.low, width }, rare); \
 		break;
 		W(1) W(2) W(3)
 #undef W

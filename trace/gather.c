@@ -138,22 +138,24 @@ static void fill_expand(struct fill *f)
 static uint32_t fill_keyed(struct fill *f, const uint8_t *p, uint32_t n, uint64_t mask)
 {
 	size_t rows = f->rows, bytes = journal_row_bytes(f->fields, 0);
+	size_t rising = f->rising < f->fields ? f->rising : 0;
 	uint64_t *out = f->next;
 	uint32_t *key = f->key + (out - f->column);
 
-	for (uint32_t i = 0; i < n; i++, p += bytes, out++, key++) {
+	for (uint32_t i = 0; i < n; i++, p += bytes, out++) {
 		const uint8_t *field = p + sizeof(struct journal_row);
+		uint32_t k = keys_of(f->keys, field + 8 * KEYED_FIELD);
 
-		*key = keys_of(f->keys, field + 8 * KEYED_FIELD);
-		if (*key == KEYS_ROOM) {
+		if (k == KEYS_ROOM) {
 			n = i;
 			break;
 		}
+		key[i] = k;
 		out[0] = get_le64(field) & mask;
 		out[rows] = get_le64(field + 8) & mask;
 		out[2 * rows] = get_le64(field + 16);
-		if (f->rising < f->fields)
-			out[f->rising * rows] = get_le64(field + 8 * f->rising);
+		if (rising)
+			out[rising * rows] = get_le64(field + 8 * rising);
 	}
 	f->next += n;
 	return n;
@@ -164,6 +166,8 @@ static uint32_t fill_repeats(struct fill *f, const struct gather_part *part, con
 			     uint32_t n, uint64_t mask)
 {
 	size_t rows = f->rows, bytes = journal_row_bytes(journal_row_head(p).n_fields, 0);
+	size_t rising = f->rising < f->fields ? f->rising : 0;
+	uint16_t *known = f->known;
 	uint64_t *out = f->next;
 	uint32_t *key = f->key + (out - f->column);
 
@@ -171,26 +175,26 @@ static uint32_t fill_repeats(struct fill *f, const struct gather_part *part, con
 		f->part = part;
 		memset(f->known, 0, KNOWN_ROOM * sizeof(*f->known));
 	}
-	for (uint32_t i = 0; i < n; i++, p += bytes, out++, key++) {
+	for (uint32_t i = 0; i < n; i++, p += bytes, out++) {
 		const uint8_t *field = p + sizeof(struct journal_row);
-		uint32_t at = journal_row_head(p).blob_len;
+		uint32_t at = journal_row_head(p).blob_len, k = known[at / 8];
 		const uint8_t *of = part->rows + at + sizeof(struct journal_row);
 
-		if (!f->known[at / 8]) {
-			*key = journal_row_head(part->rows + at).n_fields == f->fields ?
-				       keys_of(f->keys, of + 8 * KEYED_FIELD) : KEYS_ROOM;
-			if (*key == KEYS_ROOM) {
+		if (!k) {
+			k = journal_row_head(part->rows + at).n_fields == f->fields ?
+				    keys_of(f->keys, of + 8 * KEYED_FIELD) : KEYS_ROOM;
+			if (k == KEYS_ROOM) {
 				n = i;
 				break;
 			}
-			f->known[at / 8] = (uint16_t)(*key + 1);
+			known[at / 8] = (uint16_t)++k;
 		}
-		*key = f->known[at / 8] - 1u;
+		key[i] = k - 1;
 		out[0] = get_le64(field) & mask;
 		out[rows] = get_le64(field + 8) & mask;
 		out[2 * rows] = get_le64(field + 16);
-		if (f->rising < f->fields)
-			out[f->rising * rows] = get_le64(of + 8 * f->rising);
+		if (rising)
+			out[rising * rows] = get_le64(of + 8 * rising);
 	}
 	f->next += n;
 	return n;

@@ -1,6 +1,5 @@
 #include "trace/keys.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "trace/hash.h"
@@ -15,14 +14,10 @@ void keys_start(struct keys *k, uint32_t bytes, uint32_t hole)
 	memset(k->next, 0, sizeof(k->next));
 }
 
-static inline __attribute__((always_inline)) bool same_row(const struct keys *k, uint32_t key,
-							    const uint8_t *row)
+bool keys_same(const struct keys *k, uint32_t key, const uint8_t *row)
 {
 	const uint8_t *other = k->row[key];
 
-	/* LAUNCH: not worth a call. */
-	if (k->bytes == 16)
-		return get_le64(row) == get_le64(other) && get_le64(row + 8) == get_le64(other + 8);
 	if (memcmp(other, row, k->hole))
 		return false;
 	for (uint32_t i = k->hole + 8; i < k->bytes; i += 8)
@@ -31,33 +26,16 @@ static inline __attribute__((always_inline)) bool same_row(const struct keys *k,
 	return true;
 }
 
-static uint32_t key_find(struct keys *k, const uint8_t *row)
+uint32_t keys_find(struct keys *k, const uint8_t *row)
 {
 	uint32_t i = hash_words(row, k->bytes, k->hole) % (2 * KEYS_ROOM);
 
 	for (; k->slot[i]; i = (i + 1) % (2 * KEYS_ROOM))
-		if (same_row(k, k->slot[i] - 1u, row))
+		if (keys_same(k, k->slot[i] - 1u, row))
 			return k->slot[i] - 1u;
 	if (k->n == KEYS_ROOM)
 		return KEYS_ROOM;
 	k->row[k->n] = row;
 	k->slot[i] = (uint16_t)++k->n;
 	return k->n - 1;
-}
-
-uint32_t keys_of(struct keys *k, const uint8_t *row)
-{
-	uint32_t both = (k->before * KEYS_ROOM + k->last) * 0x9e3779b1u;
-	uint16_t *next = &k->next[both >> (32 - KEYS_NEXT_BITS)];
-	uint32_t key = *next;
-
-	if (key >= k->n || !same_row(k, key, row)) {
-		key = key_find(k, row);
-		if (key == KEYS_ROOM)
-			return KEYS_ROOM;
-		*next = (uint16_t)key;
-	}
-	k->before = k->last;
-	k->last = key;
-	return key;
 }

@@ -94,21 +94,25 @@ static int64_t rest_sign(uint64_t x)
 	return (int64_t)(x >> 1 ^ (0 - (x & 1)));
 }
 
-/*
- * Two bits of each of the four remainders of two rows, then the next two: 0, 1 and -1 are one byte in
- * all. A byte for a row would take more: no code is shorter than a bit, and most remainders are 0.
- */
-static inline uint64_t rest_join(const uint64_t *x)
+static __attribute__((noinline)) uint64_t rest_join_wide(const uint64_t x[4])
 {
-	uint64_t v = x[0] | x[1] << 2 | x[2] << 4 | x[3] << 6;
+	uint64_t v = 0;
 
-	if ((x[0] | x[1] | x[2] | x[3]) < 4)
-		return v;
-	v = 0;
 	for (unsigned i = 0; i < 4; i++)
 		for (unsigned b = 0; b < 4; b++)
 			v |= (x[i] >> 2 * b & 3) << (8 * b + 2 * i);
 	return v;
+}
+
+/*
+ * Two bits of each of the four remainders of two rows, then the next two: 0, 1 and -1 are one byte in
+ * all. A byte for a row would take more: no code is shorter than a bit, and most remainders are 0.
+ */
+static inline uint64_t rest_join(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	if ((a | b | c | d) < 4)
+		return a | b << 2 | c << 4 | d << 6;
+	return rest_join_wide((const uint64_t[4]){ a, b, c, d });
 }
 
 static int64_t rest_at(uint64_t v, unsigned i)
@@ -128,86 +132,131 @@ static void host_rest(struct ticks_out *out, const struct ticks_in *in)
 
 	for (size_t i = 0; i < in->rows; i += 2) {
 		size_t k = i + 1 < in->rows ? i + 1 : i;
-		uint64_t pair[4] = { 2 * (in->start[i] & below), 2 * (in->end[i] & below),
-				     2 * (in->start[k] & below), 2 * (in->end[k] & below) };
 
-		out->rest[i / 2] = rest_join(pair);
+		out->rest[i / 2] = rest_join(2 * (in->start[i] & below), 2 * (in->end[i] & below),
+					     2 * (in->start[k] & below), 2 * (in->end[k] & below));
 	}
+}
+
+/* What the times of a section have in common. */
+struct host_times {
+	uint64_t base, wide, some;
+	unsigned shift;
+};
+
+/* n rows; `before` is the end of the row before them. Apart from each other for the compiler's sake. */
+static inline __attribute__((always_inline)) void host_block(uint64_t *restrict gap, uint64_t *restrict span,
+							      const uint64_t *restrict start,
+							      const uint64_t *restrict end, size_t n,
+							      uint64_t before, struct host_times *h)
+{
+	const uint64_t from_base = (1ull << SPREAD_BITS) - h->base;
+	const unsigned shift = h->shift;
+	uint64_t wide = 0, some = 0;
+
+	gap[0] = (start[0] >> shift) - (before >> shift);
+	for (size_t k = 1; k < n; k++)
+		gap[k] = (start[k] >> shift) - (end[k - 1] >> shift);
+	for (size_t k = 0; k < n; k++) {
+		span[k] = (end[k] >> shift) - (start[k] >> shift);
+		wide |= (start[k] + from_base) | (end[k] + from_base);
+		some |= start[k] | end[k];
+	}
+	h->wide |= wide;
+	h->some |= some;
 }
 
 /* A clock that is right by itself: ticks are multiples of 2^n ns. */
 static bool host_put(struct ticks_out *out, const struct ticks_in *in)
 {
 	unsigned shift = (unsigned)__builtin_ctzll(in->rate) - 32;
-	uint64_t before = in->start[0] >> shift, wide = 0, some = 0, base;
+	uint64_t base = in->start[0] >> shift << shift;
+	struct host_times h = { .base = base, .shift = shift };
+	size_t i = 0;
 
-	out->first = base = before << shift;
-	for (size_t i = 0; i < in->rows; i++) {
-		uint64_t start = in->start[i], end = in->end[i];
-
-		wide |= (start - base + (1ull << SPREAD_BITS)) | (end - base + (1ull << SPREAD_BITS));
-		some |= start | end;
-		start >>= shift;
-		end >>= shift;
-		out->gap[i] = start - before;
-		out->span[i] = end - start;
-		before = end;
-	}
-	out->no_rest = !(some & ((1ull << shift) - 1));
+	out->first = base;
+	for (; i + TICKS_BLOCK <= in->rows; i += TICKS_BLOCK)
+		host_block(out->gap + i, out->span + i, in->start + i, in->end + i, TICKS_BLOCK,
+			   i ? in->end[i - 1] : base, &h);
+	if (i < in->rows)
+		host_block(out->gap + i, out->span + i, in->start + i, in->end + i, in->rows - i,
+			   i ? in->end[i - 1] : base, &h);
+	out->no_rest = !(h.some & ((1ull << shift) - 1));
 	if (!out->no_rest)
 		host_rest(out, in);
-	return wide >> (SPREAD_BITS + 1) == 0;
+	return h.wide >> (SPREAD_BITS + 1) == 0;
 }
 
-/* Where tick n is, from the first one; line: 16 bits of it are below 1 ns. */
-static uint64_t tick_at(uint64_t line, int64_t n, uint64_t rate)
+#define AHEAD 48 /* 2^48 ticks more, so that a product has no sign */
+
+/* The line that ticks of a clock are on, at its present correction. */
+struct clock_line {
+	uint64_t rate, inverse;
+	uint64_t half;    /* of a tick, ns */
+	uint64_t at;      /* where tick 0 is; 16 bits are below 1 ns */
+	uint64_t wide, far, sum;
+};
+
+/* Where tick n is, from the first one. */
+static inline uint64_t tick_at(const struct clock_line *l, uint64_t n)
 {
-	return (uint64_t)((int64_t)(line + (uint64_t)(((__int128)n * (int64_t)rate) >> 16)) >> 16);
+	unsigned __int128 ns = (unsigned __int128)(n + (1ull << AHEAD)) * l->rate;
+
+	return (uint64_t)((int64_t)(l->at - (l->rate << (AHEAD - 16)) + (uint64_t)(ns >> 16)) >> 16);
 }
 
 /* The tick nearest to ns after the first one. */
-static int64_t tick_near(uint64_t ns, uint64_t line, uint64_t inverse)
+static inline uint64_t tick_near(const struct clock_line *l, uint64_t ns)
 {
-	int64_t from = (int64_t)(ns - (uint64_t)((int64_t)line >> 16));
+	int64_t from = (int64_t)(ns + l->half - (uint64_t)((int64_t)l->at >> 16));
 
-	return (int64_t)(((__int128)from * (int64_t)inverse + ((__int128)1 << 63)) >> 64);
+	return (uint64_t)(((__int128)from * (int64_t)l->inverse) >> 64);
 }
 
-static bool gpu_put(struct ticks_out *out, const struct ticks_in *in)
+/* Row i; *before: the tick of the end before it. Its remainders. */
+static inline __attribute__((always_inline)) void gpu_row(uint64_t rest[2], const struct ticks_out *out,
+							   const struct ticks_in *in, size_t i,
+							   uint64_t *before, struct clock_line *l)
 {
-	uint64_t base = in->start[0], line = 0, wide = 0, far = 0, before = 0, sum = 0;
-	uint64_t pair[4] = { 0 };
-	uint64_t inverse = inverse_of(in->rate);
-	size_t i;
+	uint64_t s = in->start[i] - out->first, e = in->end[i] - out->first;
+	uint64_t at = tick_near(l, s), to = tick_near(l, e);
+	int64_t a = (int64_t)(s - tick_at(l, at)), b = (int64_t)(e - tick_at(l, to));
 
-	out->first = base;
-	out->no_rest = false;
-	for (i = 0; i < in->rows; i++) {
-		uint64_t s = in->start[i] - base, e = in->end[i] - base;
-		int64_t at = tick_near(s, line, inverse), to = tick_near(e, line, inverse);
-		int64_t a = (int64_t)(s - tick_at(line, at, in->rate));
-		int64_t b = (int64_t)(e - tick_at(line, to, in->rate));
+	l->wide |= (s + (1ull << SPREAD_BITS)) | (e + (1ull << SPREAD_BITS));
+	l->far |= (uint64_t)(a + 128) | (uint64_t)(b + 128);
+	l->sum += (uint64_t)a + (uint64_t)b;
+	out->gap[i] = at - *before;
+	out->span[i] = to - at;
+	*before = to;
+	rest[0] = rest_of(a);
+	rest[1] = rest_of(b);
+}
 
-		wide |= (s + (1ull << SPREAD_BITS)) | (e + (1ull << SPREAD_BITS));
-		far |= (uint64_t)(a + 128) | (uint64_t)(b + 128);
-		out->gap[i] = (uint64_t)at - before;
-		out->span[i] = (uint64_t)to - (uint64_t)at;
-		before = (uint64_t)to;
-		sum += (uint64_t)(a + b);
-		pair[i % 2 * 2] = rest_of(a);
-		pair[i % 2 * 2 + 1] = rest_of(b);
-		if (i % 2)
-			out->rest[i / 2] = rest_join(pair);
-		if (i % TICKS_BLOCK == TICKS_BLOCK - 1) {
-			line += sum * (65536 / (2 * TICKS_BLOCK));
-			sum = 0;
+static bool gpu_put(struct ticks_out *ret, const struct ticks_in *arg)
+{
+	/* Copies: what is stored cannot change them. */
+	const struct ticks_in in = *arg;
+	struct ticks_out out = *ret;
+	struct clock_line l = { .rate = in.rate, .inverse = inverse_of(in.rate), .half = in.rate >> 33 };
+	uint64_t before = 0, x[2], y[2];
+	size_t i = 0;
+
+	ret->no_rest = false;
+	ret->first = out.first = in.start[0];
+	for (; i + 1 < in.rows; i += 2) {
+		gpu_row(x, &out, &in, i, &before, &l);
+		gpu_row(y, &out, &in, i + 1, &before, &l);
+		out.rest[i / 2] = rest_join(x[0], x[1], y[0], y[1]);
+		if (i % TICKS_BLOCK == TICKS_BLOCK - 2) {
+			l.at += l.sum * (65536 / (2 * TICKS_BLOCK));
+			l.sum = 0;
 		}
 	}
-	if (i % 2) {
-		pair[2] = pair[3] = 0;
-		out->rest[i / 2] = rest_join(pair);
+	if (i < in.rows) {
+		gpu_row(x, &out, &in, i, &before, &l);
+		out.rest[i / 2] = rest_join(x[0], x[1], 0, 0);
 	}
-	return wide >> (SPREAD_BITS + 1) == 0 && far < 256;
+	return l.wide >> (SPREAD_BITS + 1) == 0 && l.far < 256;
 }
 
 bool ticks_put(struct ticks_out *out, const struct ticks_in *in)
@@ -217,7 +266,13 @@ bool ticks_put(struct ticks_out *out, const struct ticks_in *in)
 
 /* --- ticks to times */
 
-/* A clock that is right by itself: no line to follow, and what tick_at() says of it in one product. */
+/* Where tick n is, from the first one, for any rate; line: 16 bits of it are below 1 ns. */
+static uint64_t line_at(uint64_t line, int64_t n, uint64_t rate)
+{
+	return (uint64_t)((int64_t)(line + (uint64_t)(((__int128)n * (int64_t)rate) >> 16)) >> 16);
+}
+
+/* A clock that is right by itself: no line to follow, and what line_at() says of it in one product. */
 static void host_undo(uint64_t *gap, uint64_t *span, const uint64_t *rest, size_t rows, uint64_t rate,
 		      uint64_t first)
 {
@@ -250,10 +305,10 @@ void ticks_undo(uint64_t *gap, uint64_t *span, const uint64_t *rest, size_t rows
 		int64_t a = rest_at(r, i % 2 * 2), b = rest_at(r, i % 2 * 2 + 1);
 
 		n += gap[i];
-		gap[i] = first + tick_at(line, (int64_t)n, rate) + (uint64_t)a;
+		gap[i] = first + line_at(line, (int64_t)n, rate) + (uint64_t)a;
 		n += span[i];
-		span[i] = first + tick_at(line, (int64_t)n, rate) + (uint64_t)b;
-		sum += (uint64_t)(a + b);
+		span[i] = first + line_at(line, (int64_t)n, rate) + (uint64_t)b;
+		sum += (uint64_t)a + (uint64_t)b;
 		if (i % TICKS_BLOCK == TICKS_BLOCK - 1) {
 			line += sum * (65536 / (2 * TICKS_BLOCK));
 			sum = 0;
