@@ -52,7 +52,7 @@ trace_src   := trace/err.c trace/event.c trace/frame.c trace/column.c trace/enco
 trace_read  := trace/packed.c trace/decode.c trace/frame_reader.c trace/ahead.c trace/reader.c trace/recover.c
 cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
 	cupti/records.c cupti/names.c cupti/shapes.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
-	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c \
+	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c cupti/ids.c \
 	cupti/kernel_names.c cupti/handles.c cupti/resources.c cupti/entry_points.c cupti/entry_hooks.c
 preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
 	preload/stack.c preload/frames.c preload/seen.c preload/objects.c preload/unwind.c \
@@ -103,7 +103,7 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 unit_src    := tests/unit/unit.c \
 	tests/unit/t_layout.c tests/unit/t_image.c tests/unit/t_buffers.c tests/unit/t_records.c \
 	tests/unit/t_callbacks.c tests/unit/t_provenance.c tests/unit/t_emit.c tests/unit/t_entry_points.c \
-	tests/unit/t_frames.c tests/unit/t_unwind.c \
+	tests/unit/t_frames.c tests/unit/t_unwind.c tests/unit/t_objects.c \
 	tests/unit/trace_kit.c tests/unit/t_frame.c tests/unit/t_encode.c tests/unit/t_keyed.c tests/unit/t_repeat.c \
 	tests/unit/t_pack.c tests/unit/t_journal.c \
 	tests/unit/t_writer.c tests/unit/t_reader.c tests/unit/t_ahead.c tests/unit/t_redact.c \
@@ -118,7 +118,7 @@ unit_src    := tests/unit/unit.c \
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
 	cupti/names.c cupti/shapes.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
-	cupti/modules.c cupti/graphs.c cupti/api.c cupti/kernel_names.c cupti/handles.c cupti/resources.c
+	cupti/modules.c cupti/graphs.c cupti/api.c cupti/ids.c cupti/kernel_names.c cupti/handles.c cupti/resources.c
 
 # of preload/, what stacks need
 unit_stacks := preload/seen.c preload/frames.c preload/objects.c preload/unwind.c preload/unwind_libc.c \
@@ -218,7 +218,7 @@ unit: $(B)/unit
 
 ## bench-stack: ns of one native stack, cold and warm
 bench_stack_src := tools/bench/bench_stack.c preload/stack.c $(filter preload/python%,$(preload_src)) \
-	$(unit_stacks) cupti/emit.c cupti/maps.c $(trace_src)
+	$(unit_stacks) cupti/emit.c cupti/maps.c cupti/api.c $(trace_src)
 .PHONY: bench-stack
 bench-stack: $(B)/bench_stack
 	$(q)$(B)/bench_stack && echo 'from the memory map:' && $(B)/bench_stack map

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
+#include "cupti/session.h"
+
 struct cupti_api cupti_api;
 struct driver_api driver_api;
 
@@ -46,4 +48,15 @@ int driver_api_bind(struct driver_api *ret)
 #undef X
 	/* The reference that RTLD_NOLOAD took is kept: the pointers must stay valid. */
 	return 0;
+}
+
+static bool between(uintptr_t at, uintptr_t start, uintptr_t end)
+{
+	return at >= start && at < end;
+}
+
+bool cupti_holds(uintptr_t start, uintptr_t end)
+{
+	return between((uintptr_t)driver_api.cuDriverGetVersion, start, end) ||
+	       between((uintptr_t)cupti_api.Subscribe, start, end);
 }

@@ -9,6 +9,7 @@
 #include "cupti/captures.h"
 #include "cupti/emit.h"
 #include "cupti/graphs.h"
+#include "cupti/ids.h"
 #include "cupti/modules.h"
 
 /*
@@ -46,7 +47,10 @@ static void api_enter(CUpti_CallbackId cbid, const struct call *call,
 	f->class = call->class;
 	if (call->stack)
 		calls_stack(&f->stack);
-	f->start_ns = emit_now();
+	if (f->class == CALL_LOAD)
+		f->image = data->functionParams ? modules_image(cbid, data->functionParams) : NULL;
+	if (f->class != CALL_LOOKUP)
+		f->start_ns = emit_now();
 }
 
 static void launch_emit(const struct call_frame *f, const CUpti_CallbackData *data,
@@ -78,23 +82,19 @@ static enum sync_type sync_type_of(uint16_t api)
 static void sync_emit(const struct call_frame *f, const CUpti_CallbackData *data, uint64_t end_ns)
 {
 	uint64_t row[SYNC_N] = { 0 };
-	uint32_t id = 0;
 
-	if (f->api == API_CU_STREAM_SYNC && cupti_api.GetStreamIdEx && data->functionParams) {
+	if (f->api == API_CU_STREAM_SYNC && data->functionParams) {
 		/* The same layout for both twins. */
 		const cuStreamSynchronize_params *p = data->functionParams;
-		const uint8_t per_thread = f->cbid == CUPTI_DRIVER_TRACE_CBID_cuStreamSynchronize_ptsz;
 
-		if (cupti_api.GetStreamIdEx(data->context, p->hStream, per_thread, &id) !=
-		    CUPTI_SUCCESS)
-			id = 0;
+		row[SYNC_STREAM] = ids_stream(data->context, p->hStream,
+					      f->cbid == CUPTI_DRIVER_TRACE_CBID_cuStreamSynchronize_ptsz);
 	}
 	row[SYNC_START] = f->start_ns;
 	row[SYNC_END] = end_ns;
 	row[SYNC_CORR] = f->corr;
 	row[SYNC_TYPE] = sync_type_of(f->api);
 	row[SYNC_CONTEXT] = data->contextUid;
-	row[SYNC_STREAM] = id;
 	row[SYNC_API] = f->api;
 	emit(EVENT_SYNC, row, SYNC_N, NULL, 0);
 }
@@ -129,8 +129,8 @@ __attribute__((noinline, cold)) static void load_or_graph_exit(const struct call
 
 static void api_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 {
-	uint64_t end_ns = emit_now();
 	struct call_frame *f = NULL;
+	uint64_t end_ns;
 	uint8_t i;
 
 	for (i = calls_tls.depth; i-- > 0;) {
@@ -142,28 +142,30 @@ static void api_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 	if (!f)
 		return;
 	calls_tls.depth = i; /* with it go inner calls that never returned */
-	if (f->class == CALL_LAUNCH)
-		launch_emit(f, data, end_ns);
-	else if (f->class == CALL_SYNC)
-		sync_emit(f, data, end_ns);
-	else
-		load_or_graph_exit(f, data, end_ns);
+	if (f->class != CALL_LOOKUP) {
+		end_ns = emit_now();
+		if (f->class == CALL_LAUNCH)
+			launch_emit(f, data, end_ns);
+		else if (f->class == CALL_SYNC)
+			sync_emit(f, data, end_ns);
+		else if (f->class == CALL_SET_NODE)
+			graphs_node_exit(f, data, end_ns);
+		else
+			load_or_graph_exit(f, data, end_ns);
+	}
 	modules_exit(f, i, data);
 }
 
 static void context_emit(const CUpti_ResourceData *data, enum lifetime_op op)
 {
 	uint64_t row[CONTEXT_N] = { 0 };
-	uint32_t id = 0;
+	uint32_t device = 0;
 
-	if (cupti_api.GetContextId)
-		(void)cupti_api.GetContextId(data->context, &id);
-	row[CONTEXT_TIME] = emit_now();
-	row[CONTEXT_CONTEXT] = id;
-	id = 0;
 	if (cupti_api.GetDeviceId)
-		(void)cupti_api.GetDeviceId(data->context, &id);
-	row[CONTEXT_DEVICE] = id;
+		(void)cupti_api.GetDeviceId(data->context, &device);
+	row[CONTEXT_TIME] = emit_now();
+	row[CONTEXT_CONTEXT] = ids_context(data->context);
+	row[CONTEXT_DEVICE] = device;
 	row[CONTEXT_OP] = op;
 	emit(EVENT_CONTEXT, row, CONTEXT_N, NULL, 0);
 }
@@ -179,9 +181,7 @@ static void stream_emit(const CUpti_ResourceData *data, enum lifetime_op op)
 		return;
 	row[STREAM_TIME] = emit_now();
 	row[STREAM_STREAM] = id;
-	id = 0;
-	(void)cupti_api.GetContextId(data->context, &id);
-	row[STREAM_CONTEXT] = id;
+	row[STREAM_CONTEXT] = ids_context(data->context);
 	row[STREAM_OP] = op;
 	emit(EVENT_STREAM, row, STREAM_N, NULL, 0);
 }
@@ -198,18 +198,23 @@ static void resource(CUpti_CallbackId cbid, const CUpti_ResourceData *data)
 		break;
 	case CUPTI_CBID_RESOURCE_GRAPHEXEC_DESTROY_STARTING:
 		graphs_destroyed(data);
+		ids_forget();
 		break;
 	case CUPTI_CBID_RESOURCE_CONTEXT_CREATED:
+		ids_forget();
 		context_emit(data, LIFETIME_CREATE);
 		break;
 	case CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING:
 		context_emit(data, LIFETIME_DESTROY);
+		ids_forget();
 		break;
 	case CUPTI_CBID_RESOURCE_STREAM_CREATED:
+		ids_forget();
 		stream_emit(data, LIFETIME_CREATE);
 		break;
 	case CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING:
 		stream_emit(data, LIFETIME_DESTROY);
+		ids_forget();
 		break;
 	default:
 		break;
@@ -284,6 +289,7 @@ CUptiResult callbacks_enable(CUpti_SubscriberHandle subscriber, enum capture_lev
 	};
 	CUptiResult rc, first = CUPTI_SUCCESS;
 
+	ids_forget();
 	for (CUpti_CallbackId id = 1; id < CUPTI_DRIVER_TRACE_CBID_SIZE; id++) {
 		const struct call *call = call_of(id);
 

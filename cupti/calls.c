@@ -66,8 +66,8 @@
 	C(cuGraphInstantiateWithParams_ptsz, CU_GRAPH_INSTANTIATE, GRAPH, 1)     \
 	C(cuGraphExecUpdate, CU_GRAPH_EXEC_UPDATE, GRAPH, 1)                     \
 	C(cuGraphExecUpdate_v2, CU_GRAPH_EXEC_UPDATE, GRAPH, 1)                  \
-	C(cuGraphExecKernelNodeSetParams, CU_GRAPH_EXEC_SET_NODE, GRAPH, 0)      \
-	C(cuGraphExecKernelNodeSetParams_v2, CU_GRAPH_EXEC_SET_NODE, GRAPH, 0)   \
+	C(cuGraphExecKernelNodeSetParams, CU_GRAPH_EXEC_SET_NODE, SET_NODE, 0)   \
+	C(cuGraphExecKernelNodeSetParams_v2, CU_GRAPH_EXEC_SET_NODE, SET_NODE, 0) \
 	C(cuStreamBeginCapture, CU_STREAM_BEGIN_CAPTURE, CAPTURE_BEGIN, 0)       \
 	C(cuStreamBeginCapture_ptsz, CU_STREAM_BEGIN_CAPTURE, CAPTURE_BEGIN, 0)  \
 	C(cuStreamBeginCapture_v2, CU_STREAM_BEGIN_CAPTURE, CAPTURE_BEGIN, 0)    \

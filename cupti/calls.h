@@ -19,8 +19,9 @@ enum call_class {
 	CALL_NONE,
 	CALL_LAUNCH, /* kernels and graphs: one LAUNCH record */
 	CALL_LOAD,   /* brings code in: one LOAD record */
-	CALL_LOOKUP, /* no record, but modules may be loaded inside it */
-	CALL_GRAPH,  /* instantiate, update, node update: GRAPH records */
+	CALL_LOOKUP, /* no record and no time, but modules may be loaded inside it */
+	CALL_GRAPH,  /* instantiate, update: GRAPH records */
+	CALL_SET_NODE, /* update of one node: one GRAPH record, before each replay in some programs */
 	CALL_CAPTURE_BEGIN, /* its time is kept for the end */
 	CALL_CAPTURE_END,   /* one GRAPH record */
 	CALL_SYNC,   /* the host waits: one SYNC record */
@@ -46,8 +47,9 @@ const struct call *call_of(CUpti_CallbackId cbid);
 
 /* Thread-local: kept small. */
 struct call_frame {
-	uint64_t start_ns;
+	uint64_t start_ns;      /* of a look-up anything */
 	struct stack_ids stack; /* when call_of(cbid)->stack, else anything */
+	const void *image;      /* of a load: what it was given; NULL: a file, or not to be known */
 	uint32_t corr;
 	uint16_t cbid;
 	uint16_t api;

@@ -7,6 +7,7 @@
 
 #include "cupti/api.h"
 #include "cupti/emit.h"
+#include "cupti/ids.h"
 #include "cupti/modules.h"
 #include "trace/hash.h"
 
@@ -95,16 +96,6 @@ static void exec_remove(uint32_t id)
 
 	if (e)
 		atomic_store(e, 0);
-}
-
-static uint32_t exec_id(CUgraphExec exec)
-{
-	uint32_t id = 0;
-
-	if (!exec || !cupti_api.GetGraphExecId ||
-	    cupti_api.GetGraphExecId(exec, &id) != CUPTI_SUCCESS)
-		return 0;
-	return id;
 }
 
 static uint32_t graph_id(CUgraph graph)
@@ -264,14 +255,11 @@ static void list_tell(const struct listing *l, uint32_t exec, uint32_t version)
 	}
 }
 
-/* What one call did to an executable graph. */
+/* What one call did to a whole executable graph. */
 struct change {
 	enum graph_op op;
 	CUgraphExec exec;
-	CUgraph graph;    /* source of instantiate and update */
-	CUgraphNode node; /* of a node update */
-	CUfunction func;
-	CUkernel kern;
+	CUgraph graph;    /* its source */
 	bool ok;
 };
 
@@ -284,7 +272,6 @@ static bool change_of_call(struct change *c, const struct call_frame *frame,
 		CUgraph graph;
 	} *made = data->functionParams;
 	const cuGraphExecUpdate_v2_params *update = data->functionParams;
-	const cuGraphExecKernelNodeSetParams_v2_params *set = data->functionParams;
 
 	if (!data->functionParams || !data->functionReturnValue)
 		return false;
@@ -299,17 +286,6 @@ static bool change_of_call(struct change *c, const struct call_frame *frame,
 		c->op = GRAPH_OP_UPDATE;
 		c->exec = update->hGraphExec;
 		c->graph = update->hGraph;
-		return true;
-	case API_CU_GRAPH_EXEC_SET_NODE:
-		c->op = GRAPH_OP_NODE_UPDATE;
-		c->exec = set->hGraphExec;
-		c->node = set->hNode;
-		if (set->nodeParams) {
-			c->func = set->nodeParams->func;
-			/* The first version of the call has the struct without kern. */
-			if (frame->cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams_v2)
-				c->kern = set->nodeParams->kern;
-		}
 		return true;
 	default:
 		return false;
@@ -330,34 +306,6 @@ static struct listing *list_whole(CUgraph graph, bool is_count)
 	for (uint32_t i = 0; i < l->graph_count; i++) /* grows while we walk */
 		list_graph(l, l->graphs[i]);
 	return l;
-}
-
-/*
- * Node update: the kernel that one node runs from now on; the others stay as they were listed. The
- * name is asked for and told when it is not the one that was told last.
- */
-static bool node_tell(const struct change *c, uint32_t exec, uint32_t version)
-{
-	const uint64_t node[] = { exec, (uintptr_t)c->node };
-	const uint64_t now[] = { exec, (uintptr_t)c->node, (uintptr_t)c->func, (uintptr_t)c->kern,
-				 atomic_load(&listings) + modules_unloads() };
-	_Atomic uint64_t *slot = &told[hash64(node, sizeof(node)) % TOLD_SLOTS];
-	const uint64_t hash = hash64(now, sizeof(now));
-	const char *name;
-	const uint64_t f[GRAPH_KERNEL_N] = {
-		[GRAPH_KERNEL_GRAPH] = exec,
-		[GRAPH_KERNEL_VERSION] = version,
-		[GRAPH_KERNEL_COUNT] = 0,
-	};
-
-	if (atomic_load_explicit(slot, memory_order_relaxed) == hash)
-		return true;
-	name = kernel_name(c->func, c->kern);
-	if (!name)
-		return false;
-	if (emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT)))
-		atomic_store_explicit(slot, hash, memory_order_relaxed);
-	return true;
 }
 
 static void list_counts(const struct listing *l, uint64_t *f)
@@ -393,7 +341,9 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 
 	if (!change_of_call(&c, frame, data))
 		return;
-	exec = exec_id(c.exec);
+	if (c.op == GRAPH_OP_INSTANTIATE)
+		ids_forget(); /* an older executable may have had this handle */
+	exec = ids_exec(c.exec);
 	if (c.ok && c.op == GRAPH_OP_INSTANTIATE)
 		exec_add(exec);
 	else if (c.ok)
@@ -414,10 +364,7 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	f[GRAPH_GRAPH] = exec;
 	f[GRAPH_SOURCE_GRAPH] = graph_id(c.graph);
 	f[GRAPH_VERSION] = version;
-	if (c.ok && c.op == GRAPH_OP_NODE_UPDATE) {
-		f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = 1;
-		f[GRAPH_UNLISTED] = !node_tell(&c, exec, version);
-	} else if (c.ok) {
+	if (c.ok) {
 		atomic_fetch_add(&listings, 1);
 		l = list_whole(c.graph, false);
 		list_counts(l, f);
@@ -428,6 +375,81 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 		munmap(l, sizeof(*l));
 	}
 	errno = saved_errno;
+}
+
+/* The kernel that one node of an executable graph runs from now on. */
+struct node_kernel {
+	uint32_t exec;
+	CUgraphNode node;
+	CUfunction func;
+	CUkernel kern;
+};
+
+/* Each word moves every bit of the result: sums of addresses would be alike. */
+static uint64_t mixed(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 32;
+}
+
+/*
+ * The other nodes stay as they were listed. The name is asked for and told when it is not the one that
+ * was told last.
+ */
+static bool node_tell(const struct node_kernel *k, uint32_t version)
+{
+	const uint64_t node = mixed(mixed(0, k->exec), (uintptr_t)k->node);
+	const uint64_t now = mixed(mixed(mixed(node, (uintptr_t)k->func), (uintptr_t)k->kern),
+				   atomic_load(&listings) + modules_unloads());
+	_Atomic uint64_t *slot = &told[node % TOLD_SLOTS];
+	const char *name;
+	const uint64_t f[GRAPH_KERNEL_N] = {
+		[GRAPH_KERNEL_GRAPH] = k->exec,
+		[GRAPH_KERNEL_VERSION] = version,
+		[GRAPH_KERNEL_COUNT] = 0,
+	};
+
+	if (atomic_load_explicit(slot, memory_order_relaxed) == now)
+		return true;
+	name = kernel_name(k->func, k->kern);
+	if (!name)
+		return false;
+	if (emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT)))
+		atomic_store_explicit(slot, now, memory_order_relaxed);
+	return true;
+}
+
+void graphs_node_exit(const struct call_frame *frame, const CUpti_CallbackData *data, uint64_t end_ns)
+{
+	const cuGraphExecKernelNodeSetParams_v2_params *set = data->functionParams;
+	struct node_kernel k = { 0 };
+	uint64_t f[GRAPH_N];
+	bool ok;
+
+	if (!set || !data->functionReturnValue)
+		return;
+	ok = *(const CUresult *)data->functionReturnValue == CUDA_SUCCESS;
+	k.exec = ids_exec(set->hGraphExec);
+	k.node = set->hNode;
+	if (set->nodeParams) {
+		k.func = set->nodeParams->func;
+		/* The first version of the call has the struct without kern. */
+		if (frame->cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams_v2)
+			k.kern = set->nodeParams->kern;
+	}
+	f[GRAPH_START] = frame->start_ns;
+	f[GRAPH_END] = end_ns;
+	f[GRAPH_CORR] = frame->corr;
+	f[GRAPH_API] = frame->api;
+	f[GRAPH_RESULT] = *(const uint32_t *)data->functionReturnValue;
+	f[GRAPH_OP] = GRAPH_OP_NODE_UPDATE;
+	f[GRAPH_GRAPH] = k.exec;
+	f[GRAPH_SOURCE_GRAPH] = 0;
+	f[GRAPH_VERSION] = ok ? exec_next_version(k.exec) : exec_version(k.exec);
+	f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = ok;
+	f[GRAPH_UNLISTED] = ok && !node_tell(&k, (uint32_t)f[GRAPH_VERSION]);
+	f[GRAPH_NATIVE] = f[GRAPH_PYTHON] = 0;
+	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
 }
 
 void graphs_ended(uint32_t exec)
@@ -448,5 +470,5 @@ void graphs_destroyed(const CUpti_ResourceData *data)
 	const CUpti_GraphData *g = data->resourceDescriptor;
 
 	if (g)
-		graphs_ended(exec_id(g->graphExec));
+		graphs_ended(ids_exec(g->graphExec));
 }

@@ -22,6 +22,10 @@ int graphs_start(void);
 void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 		 uint64_t end_ns);
 
+/* EXIT of a CALL_SET_NODE: some programs make a dozen of these calls before each replay. */
+void graphs_node_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
+		      uint64_t end_ns);
+
 /* Fills GRAPH_SOURCE_GRAPH, _NODES, _KERNEL_NODES and _UNLISTED of a row; names nothing. */
 void graphs_count(CUgraph graph, uint64_t *row);
 

@@ -160,52 +160,84 @@ static uint64_t later(uint64_t a, uint64_t offset, uint64_t bytes)
 	return end < offset || end > UINT32_MAX || end < a ? a : end;
 }
 
+static uint64_t section_end(const uint8_t *p, uint64_t end)
+{
+	const uint32_t type = get_le32(p + offsetof(Elf64_Shdr, sh_type));
+
+	if (type == SHT_NOBITS || type == SHT_NULL)
+		return end;
+	return later(end, get_le64(p + offsetof(Elf64_Shdr, sh_offset)),
+		     get_le64(p + offsetof(Elf64_Shdr, sh_size)));
+}
+
+/* A function of its own for its buffer. */
+static __attribute__((noinline)) uint64_t sections_end_peeked(uintptr_t table, uint64_t count, uint64_t end)
+{
+	uint8_t sh[SECTIONS_AT_ONCE * sizeof(Elf64_Shdr)];
+
+	for (uint64_t i = 0; i < count; i++) {
+		const size_t at = i % SECTIONS_AT_ONCE * sizeof(Elf64_Shdr);
+		const size_t left = (size_t)(count - i) * sizeof(Elf64_Shdr);
+		const size_t want = left < sizeof(sh) ? left : sizeof(sh);
+
+		if (!at && image_peek(sh, (const void *)(table + i * sizeof(Elf64_Shdr)), want) < want)
+			return 0;
+		end = section_end(sh + at, end);
+	}
+	return end;
+}
+
 /* Size of an ELF of which only the address is known: the furthest end of anything in it. */
 static uint64_t elf_bytes(const struct image *img, const uint8_t *head, size_t n)
 {
 	Elf64_Ehdr eh;
-	Elf64_Shdr sh[SECTIONS_AT_ONCE];
-	uint64_t end, at, count;
+	Elf64_Shdr first;
+	uint64_t end, count;
 	uintptr_t table; /* an integer: the offset in it may be nonsense */
-	size_t want;
 
 	if (n < sizeof(eh) || head[EI_CLASS] != ELFCLASS64)
 		return 0;
 	memcpy(&eh, head, sizeof(eh));
 	end = later(sizeof(eh), eh.e_phoff, (uint64_t)eh.e_phnum * eh.e_phentsize);
-	if (!eh.e_shoff || eh.e_shoff > UINT32_MAX || eh.e_shentsize != sizeof(sh[0]))
+	if (!eh.e_shoff || eh.e_shoff > UINT32_MAX || eh.e_shentsize != sizeof(first))
 		return 0;
 	table = img->address + eh.e_shoff;
 	count = eh.e_shnum;
 	if (!count) { /* more than 65,279 sections: section 0 has the number */
-		if (look(img, sh, table, sizeof(sh[0])) < sizeof(sh[0]))
+		if (look(img, &first, table, sizeof(first)) < sizeof(first))
 			return 0;
-		count = sh[0].sh_size;
+		count = first.sh_size;
 	}
-	if (count > UINT32_MAX / sizeof(sh[0]))
+	if (count > UINT32_MAX / sizeof(first))
 		return 0;
-	end = later(end, eh.e_shoff, count * sizeof(sh[0]));
-	for (at = 0; at < count; at += SECTIONS_AT_ONCE) {
-		want = count - at < SECTIONS_AT_ONCE ? (size_t)(count - at) : SECTIONS_AT_ONCE;
-		if (look(img, sh, table + at * sizeof(sh[0]), want * sizeof(sh[0])) <
-		    want * sizeof(sh[0]))
-			return 0;
-		for (size_t i = 0; i < want; i++)
-			if (sh[i].sh_type != SHT_NOBITS && sh[i].sh_type != SHT_NULL)
-				end = later(end, sh[i].sh_offset, sh[i].sh_size);
-	}
+	end = later(end, eh.e_shoff, count * sizeof(first));
+	if (!is_readable(img, table, count * sizeof(first)))
+		return sections_end_peeked(table, count, end);
+	for (uint64_t i = 0; i < count; i++)
+		end = section_end((const uint8_t *)(table + i * sizeof(first)), end);
 	return end;
 }
 
 /* Images on a stack belong to our callers, whose frames lie above ours. */
 #define STACK_REACH (256u << 10)
 
+static bool on_stack(uintptr_t addr)
+{
+	uint8_t here;
+
+	return addr > (uintptr_t)&here && addr - (uintptr_t)&here < STACK_REACH;
+}
+
 /* Of an image whose first bytes could be read. */
 static void image_locate(struct image *img, bool taken, char *path, size_t path_size)
 {
 	struct maps_entry e;
-	uintptr_t here = (uintptr_t)&e, addr = (uintptr_t)img->address;
+	uintptr_t addr = (uintptr_t)img->address;
 
+	if (is_readable(img, addr, 1)) { /* the heap */
+		img->source = on_stack(addr) ? SOURCE_STACK : SOURCE_MEMORY;
+		return;
+	}
 	if (maps_find(addr, &e, path, path_size))
 		return;
 	if (path[0] == '/' && strncmp(path, "/dev/zero", 9)) { /* shared anonymous memory */
@@ -218,8 +250,7 @@ static void image_locate(struct image *img, bool taken, char *path, size_t path_
 		img->readable_end = e.end;
 	}
 	/* Only the main thread's stack has a name. */
-	img->source = !strncmp(path, "[stack", 6) || (addr > here && addr - here < STACK_REACH) ?
-			      SOURCE_STACK : SOURCE_MEMORY;
+	img->source = !strncmp(path, "[stack", 6) || on_stack(addr) ? SOURCE_STACK : SOURCE_MEMORY;
 	path[0] = 0;
 }
 
@@ -249,6 +280,33 @@ void image_inspect(struct image *ret, const void *image, bool taken, char *path,
 	else if (img.kind == IMAGE_CUBIN)
 		img.bytes = elf_bytes(&img, head, n);
 	*ret = img;
+}
+
+bool image_is_copied(const void *image, const void *copy, size_t bytes)
+{
+	const struct image c = { .address = (uintptr_t)copy, .readable = (uintptr_t)copy,
+				 .readable_end = (uintptr_t)copy + bytes };
+	struct maps_entry heap;
+	Elf64_Ehdr eh;
+	uint64_t table;
+
+	if (bytes < sizeof(eh) || bytes > IMAGE_HASH_MAX || !maps_heap((uintptr_t)image, &heap) ||
+	    bytes > heap.end - (uintptr_t)image || on_stack((uintptr_t)image))
+		return false;
+	memcpy(&eh, copy, sizeof(eh));
+	/* No step reads what the ones before have not shown to be the image's. */
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || memcmp(image, &eh, sizeof(eh)) ||
+	    elf_bytes(&c, copy, sizeof(eh)) != bytes)
+		return false;
+	table = (uint64_t)eh.e_shnum * sizeof(Elf64_Shdr);
+	return table && !memcmp((const uint8_t *)image + eh.e_shoff, (const uint8_t *)copy + eh.e_shoff, table) &&
+	       !memcmp(image, copy, bytes);
+}
+
+void image_copied(struct image *ret, const void *image, size_t bytes, uint64_t hash)
+{
+	*ret = (struct image){ .kind = IMAGE_CUBIN, .source = SOURCE_MEMORY, .address = (uintptr_t)image,
+			       .bytes = bytes, .hash = hash };
 }
 
 /* Up to the NUL, or all of max. *ret_bytes is what was hashed; false: memory ended first. */
@@ -404,7 +462,7 @@ static bool symbols_walk(const uint8_t *data, const Elf64_Shdr *tab, const Elf64
 
 uint32_t image_kernels(const void *data, size_t size, image_kernel_fn fn, void *arg)
 {
-	const uint8_t *p = data;
+	const uint8_t *p = data, *section;
 	Elf64_Ehdr eh;
 	Elf64_Shdr tab, str;
 	uint64_t count;
@@ -424,8 +482,10 @@ uint32_t image_kernels(const void *data, size_t size, image_kernel_fn fn, void *
 	}
 	if (count > (size - eh.e_shoff) / sizeof(Elf64_Shdr))
 		return 0;
-	for (uint64_t i = 0; i < count; i++) {
-		if (!section_at(p, size, &eh, count, i, &tab) || tab.sh_type != SHT_SYMTAB)
+	section = p + eh.e_shoff;
+	for (uint64_t i = 0; i < count; i++, section += sizeof(tab)) {
+		if (get_le32(section + offsetof(Elf64_Shdr, sh_type)) != SHT_SYMTAB ||
+		    !section_at(p, size, &eh, count, i, &tab))
 			continue;
 		if (!section_at(p, size, &eh, count, tab.sh_link, &str) ||
 		    str.sh_type != SHT_STRTAB)

@@ -46,6 +46,16 @@ enum image_kind image_classify(const uint8_t *head, size_t n);
 void image_inspect(struct image *ret, const void *image, bool taken, char *path, size_t path_size);
 
 /*
+ * True when the cubin that the driver is taking from here (its load has come so far that there is a
+ * module) is this copy of it, byte by byte and as long as its headers say: then the copy's hash is the
+ * image's. Only of the heap (maps_heap()), and to IMAGE_HASH_MAX; false says nothing.
+ */
+bool image_is_copied(const void *image, const void *copy, size_t bytes);
+
+/* What image_inspect() and image_hash() would say of that image. */
+void image_copied(struct image *ret, const void *image, size_t bytes, uint64_t hash);
+
+/*
  * Fills hash of what image_inspect() found, and bytes of PTX, whose NUL does not count.
  * given: the size that the call was told, 0 for none; it bounds PTX and is the size of what
  * does not know its own. No hash for a fatbin, beyond IMAGE_HASH_MAX, and of memory that

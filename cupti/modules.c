@@ -6,6 +6,7 @@
 
 #include "cupti/api.h"
 #include "cupti/emit.h"
+#include "cupti/ids.h"
 #include "cupti/image.h"
 #include "cupti/kernel_names.h"
 #include "cupti/resources.h"
@@ -49,16 +50,6 @@ void modules_tell(const struct module_row *w, uint64_t library, struct stack_ids
 		atomic_fetch_add_explicit(&modules, 1, memory_order_relaxed);
 }
 
-static uint32_t context_id(CUcontext context)
-{
-	uint32_t id = 0;
-
-	if (!context || !cupti_api.GetContextId ||
-	    cupti_api.GetContextId(context, &id) != CUPTI_SUCCESS)
-		return 0;
-	return id;
-}
-
 static const struct stack_ids no_stack = { 0, 0 };
 
 /* What was taken at ENTER and is not in a LOAD record already. */
@@ -70,7 +61,7 @@ static struct stack_ids stack_of_frame(const struct call_frame *frame)
 void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *frame)
 {
 	const CUpti_ModuleResourceData *m = data->resourceDescriptor;
-	struct module_row w = { .time_ns = emit_now(), .context = context_id(data->context) };
+	struct module_row w = { .time_ns = emit_now(), .context = ids_context(data->context) };
 	int saved_errno = errno;
 
 	if (!m)
@@ -85,6 +76,9 @@ void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *fra
 							  m->cubinSize : IMAGE_HEAD_BYTES);
 		w.kernels = image_kernels(m->pCubin, m->cubinSize, NULL, NULL);
 		kernel_names_of_image(m->pCubin, m->cubinSize, w.hash, w.kernels);
+		if (frame && frame->class == CALL_LOAD && frame->image && w.image == IMAGE_CUBIN &&
+		    image_is_copied(frame->image, m->pCubin, m->cubinSize))
+			w.input = frame->image;
 	}
 	if (frame) {
 		w.api = frame->api;
@@ -113,7 +107,7 @@ void modules_unloading(const CUpti_ResourceData *data)
 	const CUpti_ModuleResourceData *m = data->resourceDescriptor;
 
 	if (m)
-		modules_unloaded(m->moduleId, context_id(data->context), emit_now());
+		modules_unloaded(m->moduleId, ids_context(data->context), emit_now());
 }
 
 /*
@@ -242,15 +236,14 @@ static struct stack_ids stack_at_exit(const struct call_frame *frame, unsigned o
 	return stack;
 }
 
-void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_CallbackData *data)
+static __attribute__((noinline)) void waiting_tell(const struct call_frame *frame, unsigned outer,
+						   const CUpti_CallbackData *data)
 {
 	struct stack_ids stack = no_stack;
 	uint64_t library = 0;
 	uint8_t kept = 0;
 	bool first = true;
 
-	if (!waiting_count_tls)
-		return;
 	if (data->functionParams)
 		library = library_of_call(frame->cbid, data);
 	for (uint8_t i = 0; i < waiting_count_tls; i++) {
@@ -269,11 +262,24 @@ void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_Ca
 	waiting_count_tls = kept;
 }
 
-void modules_abandon(void)
+/* Both are called for every launch. */
+void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_CallbackData *data)
+{
+	if (waiting_count_tls)
+		waiting_tell(frame, outer, data);
+}
+
+static __attribute__((noinline)) void waiting_abandon(void)
 {
 	for (uint8_t i = 0; i < waiting_count_tls; i++)
 		modules_tell(&waiting_tls[i], 0, no_stack);
 	waiting_count_tls = 0;
+}
+
+void modules_abandon(void)
+{
+	if (waiting_count_tls)
+		waiting_abandon();
 }
 
 uint64_t modules_unloads(void)
@@ -311,6 +317,22 @@ static enum image_kind kind_of_input(CUjitInputType type)
 	}
 }
 
+const void *modules_image(CUpti_CallbackId cbid, const void *params)
+{
+	switch (cbid) {
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadData:
+		return ((const cuModuleLoadData_params *)params)->image;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadDataEx:
+		return ((const cuModuleLoadDataEx_params *)params)->image;
+	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadFatBinary:
+		return ((const cuModuleLoadFatBinary_params *)params)->fatCubin;
+	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadData:
+		return ((const cuLibraryLoadData_params *)params)->code;
+	default:
+		return NULL;
+	}
+}
+
 static void load_of_call(struct load *l, CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 {
 	const void *p = data->functionParams;
@@ -321,18 +343,6 @@ static void load_of_call(struct load *l, CUpti_CallbackId cbid, const CUpti_Call
 		break;
 	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadFromFile:
 		l->path = ((const cuLibraryLoadFromFile_params *)p)->fileName;
-		break;
-	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadData:
-		l->image = ((const cuModuleLoadData_params *)p)->image;
-		break;
-	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadDataEx:
-		l->image = ((const cuModuleLoadDataEx_params *)p)->image;
-		break;
-	case CUPTI_DRIVER_TRACE_CBID_cuModuleLoadFatBinary:
-		l->image = ((const cuModuleLoadFatBinary_params *)p)->fatCubin;
-		break;
-	case CUPTI_DRIVER_TRACE_CBID_cuLibraryLoadData:
-		l->image = ((const cuLibraryLoadData_params *)p)->code;
 		break;
 	case CUPTI_DRIVER_TRACE_CBID_cuLinkAddData:
 	case CUPTI_DRIVER_TRACE_CBID_cuLinkAddData_v2: {
@@ -364,54 +374,81 @@ static void load_of_call(struct load *l, CUpti_CallbackId cbid, const CUpti_Call
 		return;
 	}
 	default:
-		return;
+		l->image = modules_image(cbid, p);
+		break;
 	}
 	l->handle = library_of_call(cbid, data);
 }
 
-void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
-		       uint64_t end_ns)
+static void load_tell(const struct call_frame *frame, const CUpti_CallbackData *data, uint64_t end_ns,
+		      const struct load *l, const struct image *img, const char *path, size_t path_len)
 {
-	struct load l = { .kind = IMAGE_UNKNOWN };
-	struct image img = { .kind = IMAGE_UNKNOWN };
-	char path[PATH_BYTES], shareable[PATH_BYTES];
-	const char *blob = path;
-	size_t blob_len;
 	uint64_t f[LOAD_N];
 
-	path[0] = 0;
-	if (data->functionParams)
-		load_of_call(&l, frame->cbid, data);
-	if (l.path && image_peek_string(path, l.path, sizeof(path)))
-		image_inspect_file(&img, path);
-	else if (l.image)
-		image_inspect(&img, l.image, succeeded(data), path, sizeof(path));
-	if (img.kind == IMAGE_UNKNOWN || (img.kind == IMAGE_OTHER && l.kind != IMAGE_UNKNOWN))
-		img.kind = l.kind;
-	if (l.image)
-		image_hash(&img, l.bytes);
-	blob_len = strlen(path);
-	if (redact && blob_len) {
-		blob_len = redact_path(shareable, sizeof(shareable), path, blob_len);
-		blob = shareable;
-	}
 	f[LOAD_START] = frame->start_ns;
 	f[LOAD_END] = end_ns;
 	f[LOAD_CORR] = frame->corr;
 	f[LOAD_API] = frame->api;
 	f[LOAD_RESULT] = data->functionReturnValue ?
 				 *(const uint32_t *)data->functionReturnValue : 0;
-	f[LOAD_HANDLE] = l.handle;
-	f[LOAD_IMAGE] = img.kind;
-	f[LOAD_SOURCE] = img.source;
-	f[LOAD_ADDRESS] = img.address;
-	f[LOAD_OFFSET] = img.offset;
+	f[LOAD_HANDLE] = l->handle;
+	f[LOAD_IMAGE] = img->kind;
+	f[LOAD_SOURCE] = img->source;
+	f[LOAD_ADDRESS] = img->address;
+	f[LOAD_OFFSET] = img->offset;
 	/* Of PTX what was hashed: a size that was told may count a NUL. */
-	f[LOAD_BYTES] = l.bytes && !(img.kind == IMAGE_PTX && img.hash) ? l.bytes : img.bytes;
-	f[LOAD_HASH] = img.hash;
+	f[LOAD_BYTES] = l->bytes && !(img->kind == IMAGE_PTX && img->hash) ? l->bytes : img->bytes;
+	f[LOAD_HASH] = img->hash;
 	f[LOAD_NATIVE] = frame->stack.native;
 	f[LOAD_PYTHON] = frame->stack.python;
-	emit(EVENT_LOAD, f, LOAD_N, blob, blob_len);
+	emit(EVENT_LOAD, f, LOAD_N, path, path_len);
+}
+
+/* What nothing is known of yet. A function of its own for its buffers. */
+static __attribute__((noinline)) void load_inspect(const struct call_frame *frame,
+						   const CUpti_CallbackData *data, uint64_t end_ns,
+						   const struct load *l)
+{
+	struct image img = { .kind = IMAGE_UNKNOWN };
+	char path[PATH_BYTES], shareable[PATH_BYTES];
+	const char *blob = path;
+	size_t blob_len;
+
+	path[0] = 0;
+	if (l->path && image_peek_string(path, l->path, sizeof(path)))
+		image_inspect_file(&img, path);
+	else if (l->image)
+		image_inspect(&img, l->image, succeeded(data), path, sizeof(path));
+	if (img.kind == IMAGE_UNKNOWN || (img.kind == IMAGE_OTHER && l->kind != IMAGE_UNKNOWN))
+		img.kind = l->kind;
+	if (l->image)
+		image_hash(&img, l->bytes);
+	blob_len = strlen(path);
+	if (redact && blob_len) {
+		blob_len = redact_path(shareable, sizeof(shareable), path, blob_len);
+		blob = shareable;
+	}
+	load_tell(frame, data, end_ns, l, &img, blob, blob_len);
 	if (succeeded(data))
-		resources_loaded(frame, l.handle, &img, end_ns);
+		resources_loaded(frame, l->handle, &img, end_ns);
+}
+
+void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
+		       uint64_t end_ns)
+{
+	struct load l = { .kind = IMAGE_UNKNOWN };
+	const struct module_row *w;
+	struct image img;
+
+	if (data->functionParams)
+		load_of_call(&l, frame->cbid, data);
+	/* CUPTI has shown the module that came of it, and it was the same: it is not read again. */
+	for (w = waiting_tls; l.image && succeeded(data) && w < waiting_tls + waiting_count_tls; w++) {
+		if (w->input != l.image || w->corr != frame->corr)
+			continue;
+		image_copied(&img, l.image, w->bytes, w->hash);
+		load_tell(frame, data, end_ns, &l, &img, NULL, 0);
+		return;
+	}
+	load_inspect(frame, data, end_ns, &l);
 }

@@ -18,6 +18,9 @@
 /* Before any callback. 0, or -1 with errno: then kernel lists repeat with every load. */
 int modules_start(bool redact);
 
+/* The image that a call with these parameters hands to the driver; NULL: none, or in a file. */
+const void *modules_image(CUpti_CallbackId cbid, const void *params);
+
 /* RESOURCE callback MODULE_LOADED / _UNLOAD_STARTING. frame: the call it is inside, or NULL. */
 void modules_loaded(const CUpti_ResourceData *data, const struct call_frame *frame);
 void modules_unloading(const CUpti_ResourceData *data);
@@ -32,7 +35,8 @@ struct module_row {
 	uint32_t kernels;
 	uint32_t corr;
 	uint16_t api;
-	uint8_t image; /* enum image_kind */
+	uint8_t image;     /* enum image_kind */
+	const void *input; /* what its load was given, when that was the same bytes; else NULL */
 };
 
 /* Emits MODULE; library: the handle of the LOAD it came from, or 0. */

@@ -9,6 +9,7 @@
 #include "cupti/entry_calls.h"
 #include "cupti/graphs.h"
 #include "cupti/handles.h"
+#include "cupti/ids.h"
 #include "cupti/kernel_names.h"
 #include "cupti/modules.h"
 
@@ -74,6 +75,7 @@ int resources_start(void)
 		.GetGraphId = graph_number,
 		.GetGraphExecId = exec_number,
 	};
+	ids_forget();
 	atomic_flag_clear(&devices_told);
 	failed = handles_start(&modules, MODULE_SLOTS) | handles_start(&graphs, GRAPH_SLOTS) |
 		 handles_start(&execs, GRAPH_SLOTS) | handles_start(&contexts, CONTEXT_SLOTS);
@@ -310,8 +312,10 @@ void resources_enter(struct entry_call *call)
 	 * Before the call: after it another thread may be given the same handle. The handle is
 	 * all that these calls take.
 	 */
-	if (ends)
+	if (ends) {
 		call->id = handles_take(ends, *(const uintptr_t *)call->params, &call->owner);
+		ids_forget();
+	}
 }
 
 static void end_tell(const struct entry_call *call)

@@ -49,6 +49,9 @@ enum gpu_records { GPU_RECORDS_NONE, GPU_RECORDS_PARTIAL, GPU_RECORDS_FULL };
  */
 enum gpu_records cupti_start(const struct cupti_config *config, struct cupti_fail *ret);
 
+/* True when the driver or the libcupti that we use lies here: they stay loaded. Any thread, any callback. */
+bool cupti_holds(uintptr_t start, uintptr_t end);
+
 /*
  * cuptiActivityFlushAll: `final` also asks for incomplete records, which come with
  * end = 0 and never again. May block on a hung GPU: hence a thread of its own.

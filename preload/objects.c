@@ -2,11 +2,14 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cupti/emit.h"
 #include "cupti/maps.h"
+#include "cupti/session.h"
 #include "preload/seen.h"
 #include "trace/hash.h"
 #include "trace/redact.h"
@@ -35,6 +38,21 @@ struct found_object {
 
 static int (*find_object)(void *, struct found_object *);
 static struct seen objects;
+
+/*
+ * What an object is known again by, by its id: the loader's answer, and its build id where it lies. A cache line,
+ * where to identify it takes a dozen.
+ */
+struct mark {
+	const void *start, *end, *link_map, *eh_frame;
+	uint16_t id_at; /* from start, within the first page, which every object has */
+	uint8_t id_len;
+	_Atomic uint8_t ready;
+	uint8_t id[BUILD_ID_MAX - 4]; /* longer ones are not marked */
+};
+_Static_assert(sizeof(struct mark) == 64, "a cache line");
+static struct mark *marks; /* OBJECTS_SIZE of them, untouched until used; or NULL */
+
 static bool redacted;
 
 enum objects_source objects_start(bool redact, bool map_only)
@@ -43,6 +61,12 @@ enum objects_source objects_start(bool redact, bool map_only)
 	*(void **)&find_object = map_only ? NULL : dlsym(RTLD_DEFAULT, "_dl_find_object");
 	if (seen_start(&objects, OBJECTS_SIZE))
 		return OBJECTS_NONE;
+	if (marks)
+		munmap(marks, OBJECTS_SIZE * sizeof(*marks));
+	marks = mmap(NULL, OBJECTS_SIZE * sizeof(*marks), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (marks == MAP_FAILED)
+		marks = NULL;
 	return find_object ? OBJECTS_LOADER : OBJECTS_MAP;
 }
 
@@ -103,6 +127,15 @@ static bool is_cupti(const char *path)
 	return !strncmp(slash ? slash + 1 : path, "libcupti.so", 11);
 }
 
+/* One that is never unloaded: we hold on to it, or nobody can let it go. */
+static bool stays(const struct object *o, const char *path)
+{
+	const uintptr_t libc = (uintptr_t)munmap, us = (uintptr_t)objects_find;
+
+	return !*path || cupti_holds(o->start, o->end) ||
+	       (libc >= o->start && libc < o->end) || (us >= o->start && us < o->end);
+}
+
 static __attribute__((noinline)) void announce(const struct object *o, const char *path,
 					       const uint8_t *id, size_t id_len)
 {
@@ -144,7 +177,7 @@ static __attribute__((noinline)) void announce(const struct object *o, const cha
  * The id is what the object is, not where the loader keeps it: another library at the
  * same addresses has another path or build id, and is another object.
  */
-static void identify(struct object *o, const char *path)
+static const uint8_t *identify(struct object *o, const char *path, size_t *ret_id_len)
 {
 	const uint8_t *id = NULL;
 	size_t id_len = build_id(o, &id);
@@ -154,11 +187,31 @@ static void identify(struct object *o, const char *path)
 
 	o->tracer = ((uintptr_t)objects_find >= o->start && (uintptr_t)objects_find < o->end) ||
 		    is_cupti(path);
+	o->stays = stays(o, path);
 	o->id = seen_id(&objects, hash64(what, sizeof(what)), &fresh);
 	if (!o->id)
 		emit_lost(LOST_BY_MEMORY, 1);
 	else if (fresh)
 		announce(o, path, id, id_len);
+	*ret_id_len = o->id && fresh ? id_len : 0;
+	return id;
+}
+
+/* id: where the build id of a new object lies. */
+static void mark(const struct object *o, const struct found_object *f, const uint8_t *id, size_t id_len)
+{
+	struct mark *m = &marks[o->id - 1];
+
+	if (id_len > sizeof(m->id) || (uintptr_t)id + id_len > o->start + HEADERS_MAX)
+		return;
+	m->start = f->start;
+	m->end = f->end;
+	m->link_map = f->link_map;
+	m->eh_frame = f->eh_frame;
+	m->id_at = (uint16_t)((uintptr_t)id - o->start);
+	m->id_len = (uint8_t)id_len;
+	memcpy(m->id, id, id_len);
+	atomic_store_explicit(&m->ready, 1, memory_order_release);
 }
 
 /*
@@ -199,6 +252,8 @@ static bool map_find(uintptr_t addr, struct object *ret, char *path, size_t path
 static bool loader_find(uintptr_t addr, struct object *ret)
 {
 	struct found_object f;
+	const uint8_t *id;
+	size_t id_len;
 
 	if (find_object((void *)addr, &f) || !f.link_map)
 		return false;
@@ -208,21 +263,38 @@ static bool loader_find(uintptr_t addr, struct object *ret)
 		.base = f.link_map->l_addr,
 	};
 	(void)headers_find(ret);
-	identify(ret, f.link_map->l_name ? f.link_map->l_name : "");
+	id = identify(ret, f.link_map->l_name ? f.link_map->l_name : "", &id_len);
+	if (id_len && marks)
+		mark(ret, &f, id, id_len);
 	return true;
 }
 
 static __attribute__((noinline)) bool map_find_identified(uintptr_t addr, struct object *ret)
 {
 	char path[OBJECT_PATH_MAX];
+	size_t id_len;
 
 	if (!map_find(addr, ret, path, sizeof(path)))
 		return false;
-	identify(ret, path);
+	(void)identify(ret, path, &id_len);
 	return true;
 }
 
 bool objects_find(uintptr_t addr, struct object *ret)
 {
 	return find_object ? loader_find(addr, ret) : map_find_identified(addr, ret);
+}
+
+bool objects_still(uintptr_t addr, uint32_t id)
+{
+	const struct mark *m = marks && find_object && id ? &marks[id - 1] : NULL;
+	struct found_object f;
+	struct object o;
+
+	if (m && atomic_load_explicit(&m->ready, memory_order_acquire) &&
+	    !find_object((void *)addr, &f) && f.start == m->start && f.end == m->end &&
+	    f.link_map == m->link_map && f.eh_frame == m->eh_frame &&
+	    !memcmp((const uint8_t *)f.start + m->id_at, m->id, m->id_len))
+		return true;
+	return (objects_find(addr, &o) ? o.id : 0) == id;
 }

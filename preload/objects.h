@@ -19,6 +19,7 @@ struct object {
 	const ElfW(Phdr) *phdr;   /* borrowed, mapped with the object */
 	uint16_t phnum;
 	bool tracer;              /* this library, or libcupti that called it */
+	bool stays;               /* until the process ends */
 	uint32_t id;              /* of the OBJECT record; 0: the table is full */
 };
 
@@ -32,5 +33,11 @@ enum objects_source objects_start(bool redact, bool map_only);
 
 /* Any thread. Announces the object when it is new. False: addr is in no ELF file. */
 bool objects_find(uintptr_t addr, struct object *ret);
+
+/*
+ * As objects_find(), asking only whether the object has this id; 0: is there none. Faster: one that
+ * the loader shows as before, with the same build id, is the same.
+ */
+bool objects_still(uintptr_t addr, uint32_t id);
 
 #endif

@@ -122,7 +122,7 @@ static void walk_frames(struct walk *w, unw_cursor_t *cursor, struct unwind_fram
 			.tracer = o && o->tracer,
 		};
 		w->base.object = o;
-		if (w->memo)
+		if (w->memo && !(o && o->stays))
 			memo_object(w->memo, ip - 1, o ? o->id : 0);
 		w->whole = w->whole && (!o || o->id);
 		/* In no file, as just-in-time compiled code: the rest could only be guessed. */

@@ -70,10 +70,8 @@ words_same(const struct memo_entry *e)
 
 static bool objects_same(const struct memo_entry *e)
 {
-	struct object o;
-
 	for (unsigned i = 0; i < e->n_objects; i++)
-		if ((objects_find(e->in[i], &o) ? o.id : 0) != e->object[i])
+		if (!objects_still(e->in[i], e->object[i]))
 			return false;
 	return true;
 }

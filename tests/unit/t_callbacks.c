@@ -166,6 +166,63 @@ TEST(callbacks_node_updates_name_what_is_new)
 	CHECK(kernels_of("kernel_12", 8) == 0);
 }
 
+static unsigned ids_asked, id_base;
+
+static CUptiResult exec_id_counted(CUgraphExec exec, uint32_t *id)
+{
+	ids_asked++;
+	*id = id_base + (uint32_t)(uintptr_t)exec;
+	return CUPTI_SUCCESS;
+}
+
+static CUptiResult context_id_counted(CUcontext context, uint32_t *id)
+{
+	ids_asked++;
+	*id = id_base + (uint32_t)(uintptr_t)context;
+	return CUPTI_SUCCESS;
+}
+
+/* A handle is asked about again when another object may have it. */
+TEST(callbacks_remember_ids_until_something_ends)
+{
+	CUgraphExec exec = HANDLE(CUgraphExec, 78);
+	cuGraphInstantiateWithFlags_params p = { .phGraphExec = &exec, .hGraph = HANDLE(CUgraph, 3) };
+	CUpti_GraphData ends = { .graphExec = exec };
+	CUpti_ModuleResourceData gone = { .moduleId = 5 };
+	struct row r;
+
+	recording();
+	cupti_api.GetGraphExecId = exec_id_counted;
+	cupti_api.GetContextId = context_id_counted;
+	CALL(cuGraphInstantiateWithFlags, &p, 1, 0);
+	set_node(exec, 1, 12);
+	set_node(exec, 2, 12);
+	CHECK(ids_asked == 1 && row_find(&r, EVENT_GRAPH, 2) && r.field[GRAPH_GRAPH] == 78);
+	set_node(HANDLE(CUgraphExec, 79), 1, 12);
+	set_node(exec, 1, 12);
+	CHECK(row_find(&r, EVENT_GRAPH, 3) && r.field[GRAPH_GRAPH] == 79);
+	CHECK(row_find(&r, EVENT_GRAPH, 4) && r.field[GRAPH_GRAPH] == 78);
+	/* The same handle, of another executable: its end was told, or only its successor. */
+	resource(CUPTI_CBID_RESOURCE_GRAPHEXEC_DESTROY_STARTING, &ends);
+	id_base = 100;
+	set_node(exec, 1, 12);
+	CHECK(row_find(&r, EVENT_GRAPH, 6) && r.field[GRAPH_GRAPH] == 178);
+	id_base = 200;
+	CALL(cuGraphInstantiateWithFlags, &p, 5, 0);
+	set_node(exec, 1, 12);
+	CHECK(row_find(&r, EVENT_GRAPH, 7) && r.field[GRAPH_GRAPH] == 278);
+	CHECK(row_find(&r, EVENT_GRAPH, 8) && r.field[GRAPH_GRAPH] == 278);
+
+	ids_asked = 0;
+	resource(CUPTI_CBID_RESOURCE_MODULE_UNLOAD_STARTING, &gone);
+	resource(CUPTI_CBID_RESOURCE_MODULE_UNLOAD_STARTING, &gone);
+	CHECK(ids_asked == 1 && row_find(&r, EVENT_UNLOAD, 1) && r.field[UNLOAD_CONTEXT] == 201);
+	resource(CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING, NULL);
+	id_base = 300;
+	resource(CUPTI_CBID_RESOURCE_MODULE_UNLOAD_STARTING, &gone);
+	CHECK(row_find(&r, EVENT_UNLOAD, 2) && r.field[UNLOAD_CONTEXT] == 301);
+}
+
 TEST(callbacks_graph)
 {
 	CUgraphExec exec = HANDLE(CUgraphExec, 77);

@@ -1,6 +1,9 @@
 /* provenance: where code and graphs came from: stacks, libraries, hashes, captures. */
 #include "tests/unit/fake_driver.h"
 
+#include <elf.h>
+#include <unistd.h>
+
 #include "trace/hash.h"
 
 static unsigned graph_types_asked;
@@ -272,4 +275,63 @@ TEST(provenance_load_hash)
 		CHECK(r.field[LOAD_HASH] == hash && r.field[LOAD_BYTES] == sizeof(ptx) - 1);
 	}
 	close(fd);
+}
+
+/* A cubin of nothing but its headers and some bytes, on the heap even where malloc() takes from elsewhere. */
+static uint8_t *cubin_make(size_t bytes)
+{
+	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 },
+			  .e_machine = 190, .e_shoff = sizeof(eh), .e_shentsize = sizeof(Elf64_Shdr),
+			  .e_shnum = 2 };
+	Elf64_Shdr sh[2] = { { 0 }, { .sh_type = SHT_PROGBITS, .sh_offset = 256, .sh_size = bytes - 256 } };
+	uint8_t *cubin = sbrk((intptr_t)(bytes + 15) & ~15);
+
+	CHECK((intptr_t)cubin != -1);
+	memcpy(cubin, &eh, sizeof(eh));
+	memcpy(cubin + sizeof(eh), sh, sizeof(sh));
+	return cubin;
+}
+
+/* One load of `image`, of which CUPTI shows `copy`; *later is written before the call returns. */
+static void load_shown(const uint8_t *image, const uint8_t *copy, size_t bytes, uint32_t corr, uint8_t *later)
+{
+	CUmodule module = HANDLE(CUmodule, 0x1234);
+	cuModuleLoadData_params p = { .module = &module, .image = image };
+	CUpti_ModuleResourceData m = { .moduleId = corr, .cubinSize = bytes, .pCubin = (const char *)copy };
+
+	DRIVER(ENTER, cuModuleLoadData, corr, &p, 0);
+	resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, &m);
+	if (later)
+		*later ^= 1;
+	DRIVER(EXIT, cuModuleLoadData, corr, &p, 0);
+}
+
+TEST(provenance_hash_of_a_cubin_that_cupti_shows)
+{
+	const size_t bytes = 1000;
+	uint8_t *image = cubin_make(bytes), *copy = cubin_make(bytes);
+	struct row load, module;
+
+	recording();
+	load_shown(image, copy, bytes, 1, NULL);
+	/* Compared inside the load: what happens to it then does not count. */
+	load_shown(image, copy, bytes, 2, &image[700]);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(row_find(&load, EVENT_LOAD, i) && row_find(&module, EVENT_MODULE, i));
+		CHECK(load.field[LOAD_HASH] == hash64(copy, bytes) && load.field[LOAD_BYTES] == bytes);
+		CHECK(load.field[LOAD_HASH] == module.field[MODULE_HASH]);
+		CHECK(load.field[LOAD_IMAGE] == IMAGE_CUBIN && load.field[LOAD_SOURCE] == SOURCE_MEMORY);
+		CHECK(load.field[LOAD_ADDRESS] == (uintptr_t)image && !load.head->blob_len);
+		CHECK(load.field[LOAD_CORR] == i + 1 && load.field[LOAD_HANDLE] == 0x1234);
+	}
+	/* Other code came of it: both have their own hash. So has what is longer than its headers say. */
+	load_shown(image, copy, bytes, 3, NULL);
+	image[700] = 0;
+	load_shown(image, copy, bytes - 8, 4, NULL);
+	image[700] = 1;
+	CHECK(row_find(&load, EVENT_LOAD, 2) && load.field[LOAD_HASH] == hash64(image, bytes));
+	CHECK(row_find(&module, EVENT_MODULE, 2) && module.field[MODULE_HASH] == hash64(copy, bytes));
+	image[700] = 0;
+	CHECK(row_find(&load, EVENT_LOAD, 3) && load.field[LOAD_HASH] == hash64(image, bytes));
+	CHECK(row_find(&module, EVENT_MODULE, 3) && module.field[MODULE_HASH] == hash64(copy, bytes - 8));
 }

@@ -27,7 +27,7 @@ CALLBACKS = 20000
 LOADS = 1000
 # Part of a load, and the function whose instructions it is.
 LOAD_PARTS = {"all": "callbacks_receive", "new": "callbacks_receive", "stack": "stack_take", "image": "image_inspect",
-              "hash": "hash64", "list": "image_kernels"}
+              "hash": "hash64", "list": "image_kernels", "update": "callbacks_receive"}
 
 
 def fail(text):

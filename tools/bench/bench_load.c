@@ -1,10 +1,11 @@
 /*
  * bench_load [PART [LOADS]]: what one module load costs in the application's thread: a cubin loaded,
- * looked up and unloaded, with the callbacks called as CUPTI calls them but without CUPTI, which
- * has its own cost. The native stack is a real one, of this program. Prints for each size of a cubin
- * ns of all, of loads of code that is new each time, and of the parts (a load hashes twice); PART
- * is one of these alone: all, new, stack, image, hash, list, for callgrind and strace
- * (tools/bench/bench.py): first one that warms up, then LOADS, of the small cubin.
+ * looked up and unloaded, and what the update of one node of an executable graph costs, with the callbacks
+ * called as CUPTI calls them but without CUPTI, which has its own cost. The native stack is a real
+ * one, of this program. Prints for each size of a cubin ns of all, of loads of code that is new each
+ * time, of the parts, and of an update; and again with caches that hold something else each time ("+cold"),
+ * as after the driver's work. PART is one of these alone (all, new, stack, image, hash, list or update; or all+cold,
+ * ...) for callgrind and strace (tools/bench/bench.py): first one that warms up, then LOADS, of the small cubin.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -17,9 +18,12 @@
 #include "tests/unit/fake_driver.h"
 #include "trace/hash.h"
 
-#define MOST     2000u /* the journal is not emptied meanwhile */
+#define MOST     2000u /* the journal is emptied between rounds */
 #define ROUNDS   5u
 #define SECTIONS 16u
+#define SPOILED  (8u << 20) /* more than the caches that a core has for itself */
+#define NODES    12u /* that XLA sets before each replay */
+#define EXEC     HANDLE(CUgraphExec, 9)
 #define DEPTH    12u /* from a callback to main() in a small program: CUPTI's frames and the driver's */
 
 _Noreturn void unit_fail(const char *file, int line, const char *what)
@@ -32,11 +36,11 @@ _Noreturn void unit_fail(const char *file, int line, const char *what)
 static uint8_t *image, *copy;
 static size_t image_bytes;
 
-static double now_ns(void)
+static double now_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
 }
 
@@ -102,6 +106,17 @@ static void load_new(uint32_t i)
 	load(i);
 }
 
+static void update(uint32_t i)
+{
+	CUDA_KERNEL_NODE_PARAMS node = { .func = HANDLE(CUfunction, 5 + i % NODES) };
+	cuGraphExecKernelNodeSetParams_v2_params p = { .hGraphExec = EXEC,
+						       .hNode = HANDLE(CUgraphNode, 100 + i % NODES),
+						       .nodeParams = &node };
+
+	DRIVER(ENTER, cuGraphExecKernelNodeSetParams_v2, i, &p, 0);
+	DRIVER(EXIT, cuGraphExecKernelNodeSetParams_v2, i, &p, 0);
+}
+
 static void part_stack(uint32_t i)
 {
 	struct stack_ids ids;
@@ -140,62 +155,114 @@ static const struct part {
 	const char *name;
 	void (*once)(uint32_t i);
 } parts[] = {
-	{ "all", load },	 { "new", load_new },	{ "stack", part_stack },
-	{ "image", part_image }, { "hash", part_hash }, { "list", part_list },
+	{ "all", load },	 { "new", load_new },	{ "stack", part_stack }, { "image", part_image },
+	{ "hash", part_hash },	 { "list", part_list }, { "update", update },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
+/* In place of the writer, which nobody runs here. */
+static void journal_empty(void)
+{
+	for (uint32_t i = 0; i < recorded.chunk_count; i++) {
+		struct journal_chunk *c = journal_chunk_at(&recorded, i);
+
+		if (atomic_load(&c->state) == CHUNK_FULL)
+			journal_chunk_free(&recorded, c);
+	}
+}
+
+/* Fills the caches with something else, as the driver does between our callbacks. */
+static void caches_spoil(void)
+{
+	static uint8_t other[SPOILED];
+
+	for (unsigned at = 0; at < SPOILED; at += 64)
+		other[at]++;
+	__asm__ volatile("" ::"r"(other) : "memory");
+}
+
+static double warm(const struct part *part, uint32_t first, unsigned n)
+{
+	double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	for (uint32_t i = first; i < first + n; i++)
+		part->once(i);
+	return now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+}
+
+/* CLOCK_MONOTONIC: the thread's clock is a system call, too long beside one load. */
+static double cold(const struct part *part, uint32_t first, unsigned n)
+{
+	double sum = 0, start;
+
+	for (uint32_t i = first; i < first + n; i++) {
+		caches_spoil();
+		start = now_ns(CLOCK_MONOTONIC);
+		part->once(i);
+		sum += now_ns(CLOCK_MONOTONIC) - start;
+	}
+	return sum;
+}
+
+typedef double (*measure_fn)(const struct part *part, uint32_t first, unsigned n);
+
 /* Frames of several sizes above the loads, none of them known to the unwinder as trivial. */
-static __attribute__((noinline)) double under(unsigned depth, const struct part *part,
-					      uint32_t first, unsigned n)
+static __attribute__((noinline)) double under(unsigned depth, measure_fn measure,
+					      const struct part *part, uint32_t first, unsigned n)
 {
 	volatile char room[160];
 	double ns;
 
 	room[0] = (char)depth;
-	if (depth) {
-		ns = under(depth - 1, part, first, n);
-	} else {
-		ns = now_ns();
-		for (uint32_t i = first; i < first + n; i++)
-			part->once(i);
-		ns = now_ns() - ns;
-	}
+	ns = depth ? under(depth - 1, measure, part, first, n) : measure(part, first, n);
 	__asm__ volatile("" ::"r"(room) : "memory");
 	return ns;
+}
+
+static void line(const char *label, measure_fn measure, uint32_t first, unsigned n)
+{
+	double ns, best;
+
+	printf("%zu%s", image_bytes, label);
+	for (unsigned p = 0; p < PARTS; p++) {
+		best = 0;
+		for (unsigned r = 0; r < ROUNDS; r++, first += n) {
+			journal_empty();
+			ns = under(DEPTH, measure, &parts[p], first, n) / n;
+			best = !r || ns < best ? ns : best;
+		}
+		printf(" %.0f", best);
+	}
+	printf("\n");
 }
 
 int main(int argc, char **argv)
 {
 	static const size_t sizes[] = { 4096, 20480 };
 	unsigned n = argc > 2 ? (unsigned)atoi(argv[2]) : MOST / ROUNDS;
-	double ns, best;
-	uint32_t next = 1;
+	CUgraphExec exec = EXEC;
+	cuGraphInstantiateWithFlags_params made = { .phGraphExec = &exec, .hGraph = HANDLE(CUgraph, 3) };
 
 	recording();
 	stack_start(STACKS_NATIVE, false);
 	calls_start(stack_take);
 	cubin_make(sizes[0]);
-	for (unsigned p = 0; argc > 1 && p < PARTS; p++)
-		if (!strcmp(argv[1], parts[p].name)) {
-			under(DEPTH, &parts[p], 0, 1);
-			under(DEPTH, &parts[p], 1, n < MOST ? n : MOST);
-			return 0;
-		}
+	CALL(cuGraphInstantiateWithFlags, &made, 1, 0);
+	for (unsigned p = 0; argc > 1 && p < PARTS; p++) {
+		size_t len = strlen(parts[p].name);
+
+		if (strncmp(argv[1], parts[p].name, len) || (argv[1][len] && strcmp(argv[1] + len, "+cold")))
+			continue;
+		under(DEPTH, warm, &parts[p], 0, 1);
+		under(DEPTH, argv[1][len] ? cold : warm, &parts[p], 1, n < MOST ? n : MOST);
+		return 0;
+	}
 	if (argc > 1)
 		return 2;
 	for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		cubin_make(sizes[s]);
-		printf("%6zu", image_bytes);
-		for (unsigned p = 0; p < PARTS; p++) {
-			best = 0;
-			for (unsigned r = 0; r < ROUNDS; r++, next += n) {
-				ns = under(DEPTH, &parts[p], next, n) / n;
-				best = !r || ns < best ? ns : best;
-			}
-			printf(" %8.0f", best);
-		}
-		printf("\n");
+		line("", warm, 2 * s * PARTS * MOST + 1, n);
+		line("+cold", cold, (2 * s + 1) * PARTS * MOST + 1, n / 4);
 	}
-	return emit_on() ? 0 : 1;
+	return journal_lost_total(&recorded) ? 1 : 0;
 }

@@ -93,6 +93,7 @@ int InitializeInjection(void)
 	} classes[] = {
 		{ "launch", CALL_LAUNCH },	   { "load", CALL_LOAD },
 		{ "lookup", CALL_LOOKUP },	   { "graphs", CALL_GRAPH },
+		{ "graphs", CALL_SET_NODE },
 		{ "capture", CALL_CAPTURE_BEGIN }, { "capture", CALL_CAPTURE_END },
 		{ "waits", CALL_SYNC },
 	};
