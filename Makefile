@@ -66,7 +66,8 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/mem.c decoder/out.c decoder/print.c decoder/json.c decoder/utf8.c decoder/demangle.c \
 	decoder/stats.c decoder/changepoint.c decoder/coldstart.c \
 	decoder/idmap.c decoder/name_table.c decoder/histogram.c decoder/clock_map.c decoder/join.c \
-	decoder/kernel_table.c decoder/graph_table.c decoder/module_table.c decoder/process_model.c \
+	decoder/kernel_table.c decoder/graph_table.c decoder/module_table.c \
+	decoder/process_model.c decoder/process_identity.c \
 	decoder/stack_table.c decoder/compile_table.c decoder/range_table.c decoder/near_log.c decoder/busy.c \
 	decoder/module_how.c decoder/trigger.c decoder/episodes.c decoder/episode_events.c \
 	decoder/episode_group.c decoder/episode_tune.c decoder/episode_children.c decoder/stall.c \
@@ -78,7 +79,8 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
 	decoder/child_line.c decoder/children.c decoder/child_export.c \
 	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \
-	decoder/pass_items.c decoder/pass_score.c decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c decoder/pass_work.c \
+	decoder/pass_items.c decoder/pass_score.c \
+	decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c decoder/pass_work.c \
 	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_mixed.c decoder/pass_warmup.c \
 	decoder/pass_shape.c decoder/pass_wall.c \
 	decoder/pass_build.c decoder/pass_find.c \
@@ -110,10 +112,13 @@ unit_src    := tests/unit/unit.c \
 	tests/unit/t_clock.c tests/unit/t_histogram.c tests/unit/t_utf8.c tests/unit/t_options.c \
 	tests/unit/t_symbols.c tests/unit/t_stack_text.c \
 	tests/unit/t_stats.c tests/unit/t_changepoint.c \
-	tests/unit/t_op_stream.c tests/unit/t_passes.c tests/unit/t_pass_controls.c tests/unit/t_pass_batch.c tests/unit/t_pass_shapes.c tests/unit/t_pass_walls.c tests/unit/t_pass_bursts.c tests/unit/t_pass_memory.c \
+	tests/unit/t_op_stream.c tests/unit/t_op_window.c tests/unit/t_op_recorded.c \
+	tests/unit/t_passes.c tests/unit/t_pass_controls.c tests/unit/t_pass_batch.c tests/unit/t_pass_shapes.c \
+	tests/unit/t_pass_walls.c tests/unit/t_pass_bursts.c tests/unit/t_pass_memory.c \
 	tests/unit/t_expect.c tests/unit/t_verify.c tests/unit/t_policy.c tests/unit/t_claims.c \
 	tests/unit/t_phases.c tests/unit/t_diff.c tests/unit/t_verdicts.c tests/unit/t_phase_rules.c \
-	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c tests/unit/t_origin.c tests/unit/t_children.c tests/unit/t_nvtx_abi.c tests/unit/t_range_table.c
+	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c \
+	tests/unit/t_origin.c tests/unit/t_children.c tests/unit/t_nvtx_abi.c tests/unit/t_range_table.c
 
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \

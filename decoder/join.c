@@ -13,7 +13,7 @@ static void give_up(struct join *j, const struct join_entry *e)
 }
 
 /* The entry of corr; state JOIN_EMPTY: it is new. NULL: CUPTI gives no such id. */
-static struct join_entry *entry_of(struct join *j, uint64_t corr)
+static inline struct join_entry *entry_of(struct join *j, uint64_t corr)
 {
 	struct join_entry *e;
 
@@ -29,7 +29,7 @@ static struct join_entry *entry_of(struct join *j, uint64_t corr)
 	return e;
 }
 
-static void pair(struct join *j, uint64_t host_start, uint64_t gpu_start, uint64_t works)
+static inline void pair(struct join *j, uint64_t host_start, uint64_t gpu_start, uint64_t works)
 {
 	j->work_matched += works;
 	if (!gpu_start || !host_start)
@@ -38,14 +38,14 @@ static void pair(struct join *j, uint64_t host_start, uint64_t gpu_start, uint64
 		j->early += works;
 }
 
-static void first_delay(struct join *j, uint64_t host_start, uint64_t gpu_start)
+static inline void first_delay(struct join *j, uint64_t host_start, uint64_t gpu_start)
 {
 	j->launches_matched++;
 	if (host_start && gpu_start >= host_start)
 		histogram_add(&j->delay, gpu_start - host_start);
 }
 
-void join_launch(struct join *j, uint64_t corr, uint64_t host_start)
+static inline void launch_add(struct join *j, uint64_t corr, uint64_t host_start)
 {
 	struct join_entry *e = entry_of(j, corr);
 
@@ -72,7 +72,7 @@ void join_launch(struct join *j, uint64_t corr, uint64_t host_start)
 	}
 }
 
-void join_work(struct join *j, uint64_t corr, uint64_t gpu_start)
+static inline void work_add(struct join *j, uint64_t corr, uint64_t gpu_start)
 {
 	struct join_entry *e = entry_of(j, corr);
 
@@ -98,6 +98,36 @@ void join_work(struct join *j, uint64_t corr, uint64_t gpu_start)
 		pair(j, e->start, gpu_start, 1);
 		break;
 	}
+}
+
+void join_ahead(const struct join *j, const uint64_t *corr, uint32_t rows)
+{
+	for (uint32_t i = 0; j->table && i < rows; i++)
+		__builtin_prefetch(&j->table[corr[i] & (JOIN_IDS - 1)], 1);
+}
+
+void join_launches(struct join *j, const uint64_t *corr, const uint64_t *host_start,
+		   const uint64_t *result, uint32_t rows)
+{
+	for (uint32_t i = 0; i < rows; i++)
+		if (!result[i])
+			launch_add(j, corr[i], host_start[i]);
+}
+
+void join_works(struct join *j, const uint64_t *corr, const uint64_t *gpu_start, uint32_t rows)
+{
+	for (uint32_t i = 0; i < rows; i++)
+		work_add(j, corr[i], gpu_start[i]);
+}
+
+void join_launch(struct join *j, uint64_t corr, uint64_t host_start)
+{
+	launch_add(j, corr, host_start);
+}
+
+void join_work(struct join *j, uint64_t corr, uint64_t gpu_start)
+{
+	work_add(j, corr, gpu_start);
 }
 
 void join_end(struct join *j)

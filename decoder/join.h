@@ -41,12 +41,15 @@ struct join {
 /* corr 0, or beyond 32 bits, is not joined. gpu_start 0: unknown, paired without a delay. */
 void join_launch(struct join *j, uint64_t corr, uint64_t host_start);
 void join_work(struct join *j, uint64_t corr, uint64_t gpu_start);
-/* Optional: this id comes some ten rows later; its entry is fetched meanwhile. */
-static inline void join_ahead(const struct join *j, uint64_t corr)
-{
-	if (j->table)
-		__builtin_prefetch(&j->table[corr & (JOIN_IDS - 1)], 1);
-}
+/* The same, of rows of one section; launches whose result is not 0 are left out: nothing runs for them. */
+void join_launches(struct join *j, const uint64_t *corr, const uint64_t *host_start,
+		   const uint64_t *result, uint32_t rows);
+void join_works(struct join *j, const uint64_t *corr, const uint64_t *gpu_start, uint32_t rows);
+/*
+ * Optional: these ids come soon; their entries are fetched meanwhile. Nearly each is a cache miss, so the caller
+ * should have other work to do until then.
+ */
+void join_ahead(const struct join *j, const uint64_t *corr, uint32_t rows);
 /* Counts what is left alone. */
 void join_end(struct join *j);
 void join_release(struct join *j);

@@ -16,17 +16,30 @@ struct kernel_stat *kernel_table_get(struct kernel_table *t, uint64_t key)
 	return &t->list[t->n++];
 }
 
-void kernel_table_fold(struct kernel_table *t, const struct section *s)
+/* Where in the list the keys of a section are: not looked up yet, a key that no row has need not be there. */
+static uint32_t *unknown(struct kernel_table *t, uint32_t n_keys)
+{
+	if (n_keys > t->of_key_cap)
+		t->of_key = mem_grow(t->of_key, &t->of_key_cap, n_keys, sizeof(*t->of_key));
+	for (uint32_t i = 0; i < n_keys; i++)
+		t->of_key[i] = IDMAP_NONE;
+	return t->of_key;
+}
+
+void kernel_table_fold(struct kernel_table *t, const struct section *s, uint32_t from, uint32_t to)
 {
 	const uint64_t *start = s->col[KERNEL_START], *end = s->col[KERNEL_END];
-	const uint64_t *name = s->col[KERNEL_NAME];
-	struct kernel_stat *k = NULL;
+	const uint64_t *name = s->of_key[KERNEL_NAME];
+	uint32_t *at = from ? t->of_key : unknown(t, s->n_keys);
 
-	for (uint32_t i = 0; i < s->rows; i++) {
+	for (uint32_t i = from; i < to; i++) {
+		const uint32_t key = s->key[i];
+		struct kernel_stat *k;
 		uint64_t ns;
 
-		if (!k || k->key != name[i])
-			k = kernel_table_get(t, name[i]);
+		if (at[key] == IDMAP_NONE)
+			at[key] = (uint32_t)(kernel_table_get(t, name[key]) - t->list);
+		k = &t->list[at[key]];
 		k->count++;
 		if (!time_pair_valid(start[i], end[i])) {
 			k->invalid++;
@@ -89,6 +102,7 @@ void kernel_table_release(struct kernel_table *t)
 	for (size_t i = 0; i < t->n; i++)
 		histogram_release(&t->list[i].ns);
 	free(t->list);
+	free(t->of_key);
 	idmap_release(&t->by_key);
 	*t = (struct kernel_table){ 0 };
 }

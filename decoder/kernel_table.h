@@ -26,11 +26,13 @@ struct kernel_table {
 	struct kernel_stat *list;
 	size_t n, cap;
 	struct idmap by_key;
+	uint32_t *of_key; /* of a section that is folded: index in list */
+	size_t of_key_cap;
 };
 
 struct kernel_stat *kernel_table_get(struct kernel_table *t, uint64_t key);
-/* The columns of one KERNEL section. */
-void kernel_table_fold(struct kernel_table *t, const struct section *s);
+/* Rows [from, to) of a KERNEL section, whose names come by key: from the first on, one part after another. */
+void kernel_table_fold(struct kernel_table *t, const struct section *s, uint32_t from, uint32_t to);
 /* Adds `from` to what `t` has under key. */
 void kernel_table_merge(struct kernel_table *t, uint64_t key, const struct kernel_stat *from);
 /* By total time, longest first; ties by key. The table takes no more entries then. */

@@ -77,13 +77,21 @@ static size_t windows_before(const struct near_log *l, uint64_t time)
 	return SORTED_UPTO(l->events, l->n_events, start, time);
 }
 
-/* The same, where as many began by the row before. */
-static size_t windows_after(const struct near_log *l, size_t at, uint64_t time)
-{
-	const bool same = (!at || l->events[at - 1].start <= time) &&
-			  (at == l->n_events || time < l->events[at].start);
+/* What lies behind the first `at` windows: from the last one's begin to where the next begins. */
+struct stretch {
+	size_t at;
+	uint64_t from, to; /* `to` is out */
+	uint64_t near;     /* the end of the window that it begins with; 0: it begins with none */
+};
 
-	return same ? at : windows_before(l, time);
+static struct stretch stretch_of(const struct near_log *l, size_t at)
+{
+	return (struct stretch){
+		.at = at,
+		.from = at ? l->events[at - 1].start : 0,
+		.to = at < l->n_events ? l->events[at].start : UINT64_MAX,
+		.near = at ? l->events[at - 1].end : 0,
+	};
 }
 
 /*
@@ -96,16 +104,23 @@ static void thin(const struct near_log *l, struct near_list *list)
 {
 	size_t end = list->settled + (list->n - list->settled) / 2, kept = list->settled;
 	size_t before = kept ? windows_before(l, list->list[kept - 1].start) : SIZE_MAX;
-	size_t at = end > kept ? windows_before(l, list->list[kept].start) : 0;
+	struct stretch in = { 0 };
 
+	if (end > kept)
+		in = stretch_of(l, windows_before(l, list->list[kept].start));
 	for (size_t i = list->settled; i < end; i++) {
-		size_t next = windows_after(l, at, list->list[i + 1].start);
-		bool inside = at && list->list[i].start <= l->events[at - 1].end;
+		const struct near_row *row = &list->list[i];
+		const uint64_t after = row[1].start;
+		const bool inside = in.at && row->start <= in.near;
+		size_t next = in.at;
 
-		if (inside || at != before || at != next)
-			list->list[kept++] = list->list[i];
-		before = at;
-		at = next;
+		if (after < in.from || after >= in.to)
+			next = windows_before(l, after);
+		if (inside || in.at != before || in.at != next)
+			list->list[kept++] = *row;
+		before = in.at;
+		if (next != in.at)
+			in = stretch_of(l, next);
 	}
 	memmove(&list->list[kept], &list->list[end], (list->n - end) * sizeof(*list->list));
 	list->n -= end - kept;
@@ -132,11 +147,18 @@ static struct near_row *more_room(struct near_log *l, struct near_list *list)
 	return &list->list[list->n++];
 }
 
-static inline struct near_row *add_row(struct near_log *l, struct near_list *list)
+/* How many rows, of those that are left, may be written behind the list as it is. */
+static uint32_t room(const struct near_list *list, uint32_t left)
 {
-	if (list->n < list->limit && list->n < list->cap)
-		return &list->list[list->n++];
-	return more_room(l, list);
+	const size_t end = list->limit < list->cap ? list->limit : list->cap;
+	const size_t n = end > list->n ? end - list->n : 0;
+
+	return n < left ? (uint32_t)n : left;
+}
+
+static struct near_row *add_row(struct near_log *l, struct near_list *list)
+{
+	return room(list, 1) ? &list->list[list->n++] : more_room(l, list);
 }
 
 static uint32_t length(uint64_t start, uint64_t end)
@@ -162,26 +184,41 @@ static struct near_list *thread_list(struct near_log *l, uint32_t tid)
 	return &l->threads[i].launches;
 }
 
-static void fold_launches(struct near_log *l, const struct section *s)
+static inline struct near_row launch_row(uint64_t start, uint64_t end, uint64_t corr)
 {
+	return (struct near_row){ .start = start, .corr = corr, .ns = length(start, end) };
+}
+
+static void fold_launches(struct near_log *l, const struct section *s, uint32_t from, uint32_t last)
+{
+	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
+	const uint64_t *corr = s->col[LAUNCH_CORR], *result = s->col[LAUNCH_RESULT];
 	struct near_list *list = thread_list(l, s->tid);
 
-	for (uint32_t i = 0; i < s->rows; i++) {
-		uint64_t start = s->col[LAUNCH_START][i];
-		struct near_row *r;
+	for (uint32_t i = from; i < last;) {
+		const uint32_t to = i + room(list, last - i);
+		struct near_row *r = list->list ? list->list + list->n : NULL, *one;
 
-		if (s->col[LAUNCH_RESULT][i])
-			continue;
-		r = add_row(l, list);
-		if (r)
-			*r = (struct near_row){ .start = start,
-						.corr = s->col[LAUNCH_CORR][i],
-						.ns = length(start, s->col[LAUNCH_END][i]) };
+		for (; i < to; i++) {
+			*r = launch_row(start[i], end[i], corr[i]);
+			r += !result[i];
+		}
+		list->n = r ? (size_t)(r - list->list) : 0;
+		if (i == last)
+			break;
+		one = result[i] ? NULL : more_room(l, list);
+		if (one)
+			*one = launch_row(start[i], end[i], corr[i]);
+		i++;
 	}
 }
 
-static void add_work(struct near_log *l, uint64_t start, uint64_t end, uint64_t corr,
-		     uint64_t string, bool large, enum near_kind kind)
+static uint32_t what_of(uint64_t string, bool large, enum near_kind kind)
+{
+	return (uint32_t)(string < 1u << 29 ? string : 0) << 3 | (uint32_t)large << 2 | (uint32_t)kind;
+}
+
+static void add_work(struct near_log *l, uint64_t start, uint64_t end, uint64_t corr, uint32_t what)
 {
 	struct near_row *r;
 
@@ -191,20 +228,43 @@ static void add_work(struct near_log *l, uint64_t start, uint64_t end, uint64_t 
 		l->work.limit = NEAR_MIN;
 	r = add_row(l, &l->work);
 	if (r)
-		*r = (struct near_row){ .start = start,
-					.corr = corr,
-					.ns = length(start, end),
-					.what = (uint32_t)(string < 1u << 29 ? string : 0) << 3 |
-						(uint32_t)large << 2 | (uint32_t)kind };
+		*r = (struct near_row){ start, corr, length(start, end), what };
 }
 
-static void fold_kernels(struct near_log *l, const struct section *s)
+/* Of the keys of a section. Valid until the next one. */
+static const uint32_t *kernel_whats(struct near_log *l, const struct section *s)
 {
-	for (uint32_t i = 0; i < s->rows; i++) {
-		uint64_t threads = s->col[KERNEL_GRID_X][i] * s->col[KERNEL_BLOCK_X][i];
+	const uint64_t *name = s->of_key[KERNEL_NAME];
+	const uint64_t *grid = s->of_key[KERNEL_GRID_X], *block = s->of_key[KERNEL_BLOCK_X];
 
-		add_work(l, s->col[KERNEL_START][i], s->col[KERNEL_END][i], s->col[KERNEL_CORR][i],
-			 s->col[KERNEL_NAME][i], threads >= LARGE_THREADS, NEAR_KERNEL);
+	if (s->n_keys > l->whats_cap)
+		l->whats = mem_grow(l->whats, &l->whats_cap, s->n_keys, sizeof(*l->whats));
+	for (uint32_t i = 0; i < s->n_keys; i++)
+		l->whats[i] = what_of(name[i], grid[i] * block[i] >= LARGE_THREADS, NEAR_KERNEL);
+	return l->whats;
+}
+
+static void fold_kernels(struct near_log *l, const struct section *s, uint32_t from, uint32_t last)
+{
+	const uint64_t *start = s->col[KERNEL_START], *end = s->col[KERNEL_END];
+	const uint64_t *corr = s->col[KERNEL_CORR];
+	const uint32_t *what = from ? l->whats : kernel_whats(l, s), *key = s->key;
+	struct near_list *list = &l->work;
+
+	for (uint32_t i = from; i < last;) {
+		const uint32_t to = i + room(list, last - i);
+		struct near_row *r = list->list ? list->list + list->n : NULL;
+
+		for (; i < to; i++) {
+			*r = (struct near_row){ start[i], corr[i], length(start[i], end[i]),
+						what[key[i]] };
+			r += time_pair_valid(start[i], end[i]);
+		}
+		list->n = r ? (size_t)(r - list->list) : 0;
+		if (i == last)
+			break;
+		add_work(l, start[i], end[i], corr[i], what[key[i]]);
+		i++;
 	}
 }
 
@@ -212,24 +272,30 @@ static void fold_memsets(struct near_log *l, const struct section *s)
 {
 	for (uint32_t i = 0; i < s->rows; i++)
 		add_work(l, s->col[MEMSET_START][i], s->col[MEMSET_END][i], s->col[MEMSET_CORR][i],
-			 0, s->col[MEMSET_BYTES][i] >= LARGE_BYTES, NEAR_MEMSET);
+			 what_of(0, s->col[MEMSET_BYTES][i] >= LARGE_BYTES, NEAR_MEMSET));
 }
 
 static void fold_graph_runs(struct near_log *l, const struct section *s)
 {
 	for (uint32_t i = 0; i < s->rows; i++)
 		add_work(l, s->col[GRAPH_RUN_START][i], s->col[GRAPH_RUN_END][i],
-			 s->col[GRAPH_RUN_CORR][i], 0, false, NEAR_GRAPH);
+			 s->col[GRAPH_RUN_CORR][i], NEAR_GRAPH);
+}
+
+void near_log_rows(struct near_log *l, const struct section *s, uint32_t from, uint32_t to)
+{
+	if (s->kind == EVENT_LAUNCH)
+		fold_launches(l, s, from, to);
+	else if (s->kind == EVENT_KERNEL)
+		fold_kernels(l, s, from, to);
 }
 
 void near_log_fold(struct near_log *l, const struct section *s)
 {
 	switch (s->kind) {
 	case EVENT_LAUNCH:
-		fold_launches(l, s);
-		break;
 	case EVENT_KERNEL:
-		fold_kernels(l, s);
+		near_log_rows(l, s, 0, s->rows);
 		break;
 	case EVENT_MEMSET:
 		fold_memsets(l, s);
@@ -312,6 +378,7 @@ void near_log_release(struct near_log *l)
 	free(l->threads);
 	free(l->work.list);
 	free(l->events);
+	free(l->whats);
 	idmap_release(&l->thread_by_tid);
 	*l = (struct near_log){ 0 };
 }

@@ -52,10 +52,17 @@ struct near_log {
 	} *events;
 	size_t n_events, events_cap, merged; /* of n_events, sorted and merged already */
 	size_t limits; /* of all threads together */
+	uint32_t *whats; /* by key, of a section of kernels that is folded */
+	size_t whats_cap;
 };
 
-/* A section of any kind; only launches, kernels, memsets, graph runs and events matter. */
+/*
+ * A section of any kind; only launches, kernels, memsets, graph runs and events matter. Names and sizes of kernels
+ * by key.
+ */
 void near_log_fold(struct near_log *l, const struct section *s);
+/* The same of rows [from, to) of launches or kernels: from the first on, one part after another. */
+void near_log_rows(struct near_log *l, const struct section *s, uint32_t from, uint32_t to);
 /* Once, when the process has been read. */
 void near_log_join(struct near_log *l);
 void near_log_release(struct near_log *l);

@@ -14,7 +14,7 @@
  */
 #define STREAMS  1024u
 #define CONTEXTS 64u
-#define AHEAD    8u /* rows: about as long as memory takes */
+#define AHEAD    16u /* rows: about as long as memory takes */
 
 struct op_stream {
 	const struct process *p;
@@ -25,6 +25,11 @@ struct op_stream {
 		bool gap;          /* some were left out since the last one that was taken */
 	} *sampled;                /* as p->launch_counts.list; NULL: nothing is left out */
 	struct op_captures captures;
+	struct kernel_key {
+		uint32_t context, stream, symbol, graph, grid;
+		uint16_t block;
+	} *keys; /* of the section of kernels that is folded */
+	size_t keys_cap;
 	struct reader *reader;
 	int err;
 	struct op_owner {
@@ -188,7 +193,7 @@ static void take_launches(struct op_stream *st, const struct section *s, uint32_
 			  bool *gap)
 {
 	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
-	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->col[LAUNCH_API];
+	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->of_key[LAUNCH_API];
 	const uint64_t *result = s->col[LAUNCH_RESULT];
 	const uint32_t tid = s->tid;
 
@@ -204,7 +209,7 @@ static void take_launches(struct op_stream *st, const struct section *s, uint32_
 		if (end[i] > e->host_end)
 			e->host_end = end[i];
 		e->tid = tid;
-		e->kind = api[i] == API_CU_GRAPH_LAUNCH ? OP_GRAPH : OP_KERNEL;
+		e->kind = api[s->key[i]] == API_CU_GRAPH_LAUNCH ? OP_GRAPH : OP_KERNEL;
 		e->flags |= OP_HAS_LAUNCH | (*gap ? OP_AFTER_GAP : 0);
 		*gap = false;
 	}
@@ -265,19 +270,17 @@ static uint32_t saturate(uint64_t a, uint64_t b, uint64_t c, uint32_t max)
 }
 
 /* One record of many for a replay. */
-static void fold_node(struct op_entry *e, const struct section *s, uint32_t i, unsigned graph,
-		      unsigned context, unsigned stream)
+static void fold_node(struct op_entry *e, uint64_t graph, uint64_t context, uint64_t stream)
 {
 	if (!(e->flags & OP_HAS_GPU)) {
-		e->context = (uint32_t)s->col[context][i];
-		e->stream = (uint32_t)s->col[stream][i];
+		e->context = (uint32_t)context;
+		e->stream = (uint32_t)stream;
 	}
 	if (!(e->flags & (OP_HAS_NODES | OP_HAS_RUN))) {
-		e->symbol = (uint32_t)s->col[graph][i];
+		e->symbol = (uint32_t)graph;
 		e->grid = 0;
 	}
 	e->flags |= OP_HAS_NODES;
-	widen(e, s->col[0][i], s->col[1][i]); /* start and end, in all kinds */
 }
 
 /* Of a sample: does a launch of the windows wait for one of these rows? */
@@ -293,35 +296,56 @@ static bool any_waits(struct op_stream *st, const uint64_t *corr, uint32_t rows)
 	return any;
 }
 
+/* What the rows of a key are. Valid until the next section. */
+static const struct kernel_key *kernel_keys(struct op_stream *st, const struct section *s)
+{
+	const uint64_t *const *v = s->of_key;
+
+	if (s->n_keys > st->keys_cap)
+		st->keys = mem_grow(st->keys, &st->keys_cap, s->n_keys, sizeof(*st->keys));
+	for (uint32_t i = 0; i < s->n_keys; i++)
+		st->keys[i] = (struct kernel_key){
+			.context = (uint32_t)v[KERNEL_CONTEXT][i],
+			.stream = (uint32_t)v[KERNEL_STREAM][i],
+			.symbol = idmap_get(&st->p->strings, v[KERNEL_NAME][i]),
+			.graph = (uint32_t)v[KERNEL_GRAPH][i],
+			.grid = saturate(v[KERNEL_GRID_X][i], v[KERNEL_GRID_Y][i],
+					 v[KERNEL_GRID_Z][i], UINT32_MAX),
+			.block = (uint16_t)saturate(v[KERNEL_BLOCK_X][i], v[KERNEL_BLOCK_Y][i],
+						    v[KERNEL_BLOCK_Z][i], UINT16_MAX),
+		};
+	return st->keys;
+}
+
 static void fold_kernels(struct op_stream *st, const struct section *s)
 {
 	const uint64_t *start = s->col[KERNEL_START], *end = s->col[KERNEL_END];
 	const uint64_t *corr = s->col[KERNEL_CORR], *node = s->col[KERNEL_NODE];
-	const uint64_t *context = s->col[KERNEL_CONTEXT], *stream = s->col[KERNEL_STREAM];
-	const uint64_t *name = s->col[KERNEL_NAME], *grid_x = s->col[KERNEL_GRID_X];
-	const uint64_t *grid_y = s->col[KERNEL_GRID_Y], *grid_z = s->col[KERNEL_GRID_Z];
-	const uint64_t *block_x = s->col[KERNEL_BLOCK_X], *block_y = s->col[KERNEL_BLOCK_Y];
-	const uint64_t *block_z = s->col[KERNEL_BLOCK_Z];
+	const struct kernel_key *keys = kernel_keys(st, s);
+	const uint32_t *key = s->key;
 
 	for (uint32_t i = 0; i < s->rows; i++) {
+		const struct kernel_key *k;
 		struct op_entry *e;
 
 		op_window_ahead(&st->window, corr[s->rows - i > AHEAD ? i + AHEAD : i]);
 		e = join(st, corr[i]);
 		if (!e)
 			continue;
+		k = &keys[key[i]];
 		if (node[i]) {
-			fold_node(e, s, i, KERNEL_GRAPH, KERNEL_CONTEXT, KERNEL_STREAM);
+			fold_node(e, k->graph, k->context, k->stream);
 			e->grid++;
+			widen(e, start[i], end[i]);
 			continue;
 		}
 		/* More for one call (several devices at once) lengthen it. */
 		if (!(e->flags & OP_HAS_GPU)) {
-			e->context = (uint32_t)context[i];
-			e->stream = (uint32_t)stream[i];
-			e->symbol = idmap_get(&st->p->strings, name[i]);
-			e->grid = saturate(grid_x[i], grid_y[i], grid_z[i], UINT32_MAX);
-			e->block = (uint16_t)saturate(block_x[i], block_y[i], block_z[i], UINT16_MAX);
+			e->context = k->context;
+			e->stream = k->stream;
+			e->symbol = k->symbol;
+			e->grid = k->grid;
+			e->block = k->block;
 		}
 		widen(e, start[i], end[i]);
 	}
@@ -363,7 +387,9 @@ static void fold_memcpys(struct op_stream *st, const struct section *s)
 			continue;
 		e = node ? join(st, corr) : add(st, corr, OP_MEMCPY);
 		if (e && node) {
-			fold_node(e, s, i, MEMCPY_GRAPH, MEMCPY_CONTEXT, MEMCPY_STREAM);
+			fold_node(e, s->col[MEMCPY_GRAPH][i], s->col[MEMCPY_CONTEXT][i],
+				  s->col[MEMCPY_STREAM][i]);
+			widen(e, s->col[MEMCPY_START][i], s->col[MEMCPY_END][i]);
 		} else if (e) {
 			e->symbol = (uint32_t)s->col[MEMCPY_COPY_KIND][i];
 			e->context = (uint32_t)s->col[MEMCPY_CONTEXT][i];
@@ -382,7 +408,9 @@ static void fold_memsets(struct op_stream *st, const struct section *s)
 		struct op_entry *e = node ? join(st, corr) : add(st, corr, OP_MEMSET);
 
 		if (e && node) {
-			fold_node(e, s, i, MEMSET_GRAPH, MEMSET_CONTEXT, MEMSET_STREAM);
+			fold_node(e, s->col[MEMSET_GRAPH][i], s->col[MEMSET_CONTEXT][i],
+				  s->col[MEMSET_STREAM][i]);
+			widen(e, s->col[MEMSET_START][i], s->col[MEMSET_END][i]);
 		} else if (e) {
 			e->context = (uint32_t)s->col[MEMSET_CONTEXT][i];
 			e->stream = (uint32_t)s->col[MEMSET_STREAM][i];
@@ -444,13 +472,17 @@ static void fold(struct op_stream *st, struct section *s)
 /* What is looked at; of a sample at first only what tells whether there is more to be looked at. */
 static void want(struct reader *r, bool sample)
 {
+	const uint32_t by_key[EVENT_KIND_COUNT] = {
+		[EVENT_LAUNCH] = COLUMN(LAUNCH, API),
+		[EVENT_KERNEL] = COLUMN(KERNEL, NAME) | COLUMN(KERNEL, CONTEXT) | COLUMN(KERNEL, STREAM) |
+				 COLUMN(KERNEL, GRID_X) | COLUMN(KERNEL, GRID_Y) | COLUMN(KERNEL, GRID_Z) |
+				 COLUMN(KERNEL, BLOCK_X) | COLUMN(KERNEL, BLOCK_Y) | COLUMN(KERNEL, BLOCK_Z) |
+				 COLUMN(KERNEL, GRAPH),
+	};
 	uint32_t columns[EVENT_KIND_COUNT] = {
 		[EVENT_LAUNCH] = SECTION_ALL,
 		[EVENT_KERNEL] = COLUMN(KERNEL, START) | COLUMN(KERNEL, END) | COLUMN(KERNEL, CORR) |
-				 COLUMN(KERNEL, NAME) | COLUMN(KERNEL, CONTEXT) | COLUMN(KERNEL, STREAM) |
-				 COLUMN(KERNEL, GRID_X) | COLUMN(KERNEL, GRID_Y) | COLUMN(KERNEL, GRID_Z) |
-				 COLUMN(KERNEL, BLOCK_X) | COLUMN(KERNEL, BLOCK_Y) | COLUMN(KERNEL, BLOCK_Z) |
-				 COLUMN(KERNEL, GRAPH) | COLUMN(KERNEL, NODE),
+				 COLUMN(KERNEL, NODE) | by_key[EVENT_KERNEL],
 		[EVENT_GRAPH_RUN] = SECTION_ALL,
 		[EVENT_MEMCPY] = SECTION_ALL,
 		[EVENT_MEMSET] = SECTION_ALL,
@@ -463,6 +495,7 @@ static void want(struct reader *r, bool sample)
 		columns[EVENT_MEMCPY] = COLUMN(MEMCPY, NODE);
 	}
 	reader_want(r, columns);
+	reader_want_keys(r, by_key);
 }
 
 int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op_fn fn, void *arg,
@@ -495,6 +528,7 @@ int op_stream_run(const struct process *p, struct reader *r, uint64_t stride, op
 	op_window_release(&st->window);
 	op_captures_release(&st->captures);
 	free(st->sampled);
+	free(st->keys);
 	free(st);
 	return err < 0 ? err : 0;
 }

@@ -9,14 +9,33 @@
 #define PLACES_MAX (1u << 22)
 #define AHEAD      16u
 #define SHIFT_USED 3u /* places are no larger for what is used of the ids: that may be misjudged */
-#define EMPTY      8u /* places that are looked at together */
 #define BATCH      1024u /* ids: so often is looked at what may be given out */
+
+/* Ids that only rise, as those of one kind and thread nearly always do, and that CUPTI can have given. */
+static bool rising(const uint64_t *corr, uint32_t rows)
+{
+	uint64_t steps = 0;
+
+	if (!rows || !corr[0] || corr[rows - 1] > UINT32_MAX || corr[0] > corr[rows - 1])
+		return false;
+	for (uint32_t i = 1; i < rows; i++)
+		steps |= corr[i] - corr[i - 1];
+	return (steps | (corr[rows - 1] - corr[0])) >> 31 == 0;
+}
 
 void op_lag_add(struct op_lag *l, const uint64_t *corr, uint32_t rows)
 {
 	uint64_t newest = l->newest, most = l->most, n = 0;
 
-	for (uint32_t i = 0; i < rows; i++) {
+	if (rising(corr, rows)) {
+		/* Only the first may lie further back than all before it. */
+		const uint64_t id = op_id(&newest, (uint32_t)corr[0]);
+
+		most = newest - id > most ? newest - id : most;
+		(void)op_id(&newest, (uint32_t)corr[rows - 1]);
+		n = rows;
+	}
+	for (uint32_t i = (uint32_t)n; i < rows; i++) {
 		uint64_t id;
 
 		if (!corr[i] || corr[i] > UINT32_MAX)
@@ -51,6 +70,7 @@ void op_window_init(struct op_window *w, const struct op_lag *lag, op_window_fn 
 	w->entries = (struct op_entry *)(((uintptr_t)w->block | (sizeof(*w->entries) - 1)) + 1);
 	w->below = mem_zalloc(OP_WINDOW, sizeof(*w->below));
 	w->places = mem_zalloc(places, sizeof(*w->places));
+	w->waiting = mem_zalloc(places / 64, sizeof(*w->waiting));
 }
 
 void op_window_release(struct op_window *w)
@@ -58,6 +78,7 @@ void op_window_release(struct op_window *w)
 	free(w->block);
 	free(w->below);
 	free(w->places);
+	free(w->waiting);
 	*w = (struct op_window){ 0 };
 }
 
@@ -90,14 +111,6 @@ static void give_place(struct op_window *w, uint32_t top)
 	}
 }
 
-static bool all_empty(const uint32_t *places)
-{
-	uint64_t pair[EMPTY / 2];
-
-	memcpy(pair, places, sizeof(pair));
-	return !(pair[0] | pair[1] | pair[2] | pair[3]);
-}
-
 /*
  * Takes the next places in which something waits, `most` at most, from w->next on to `stop`; memory is asked
  * for all of them before the first is needed. How many. Most ids are of calls that launch nothing.
@@ -105,22 +118,25 @@ static bool all_empty(const uint32_t *places)
 static __attribute__((noinline)) uint32_t take(struct op_window *w, uint64_t stop, uint32_t most,
 						uint32_t *top)
 {
-	uint32_t *const places = w->places;
-	const uint64_t mask = w->mask;
 	uint64_t next = w->next;
 	uint32_t n = 0;
 
 	while (next < stop && n < most) {
-		uint32_t *place = &places[next & mask];
+		uint64_t at = next & w->mask;
+		const uint64_t bits = w->waiting[at / 64] >> at % 64;
 
-		if (!*place) {
-			next += next % EMPTY == 0 && all_empty(place) ? EMPTY : 1;
+		if (!bits) {
+			next += 64 - at % 64;
 			continue;
 		}
-		__builtin_prefetch(&w->entries[*place - 1]);
-		top[n++] = *place;
-		*place = 0;
-		next++;
+		next += (uint64_t)__builtin_ctzll(bits);
+		if (next >= stop)
+			break;
+		at = next++ & w->mask;
+		w->waiting[at / 64] &= ~(1ull << at % 64);
+		__builtin_prefetch(&w->entries[w->places[at] - 1]);
+		top[n++] = w->places[at];
+		w->places[at] = 0;
 	}
 	w->next = next < stop ? next : stop;
 	return n;
@@ -156,6 +172,7 @@ struct op_entry *op_window_add(struct op_window *w, uint64_t id, enum op_rank ra
 {
 	const uint64_t key = id << 2 | rank;
 	struct op_entry *e;
+	uint64_t place;
 	uint32_t *at, i;
 
 	if (id >= w->due)
@@ -168,7 +185,9 @@ struct op_entry *op_window_add(struct op_window *w, uint64_t id, enum op_rank ra
 		w->late++;
 		return NULL;
 	}
-	at = &w->places[id >> w->shift & w->mask];
+	place = id >> w->shift & w->mask;
+	w->waiting[place / 64] |= 1ull << place % 64;
+	at = &w->places[place];
 	while (*at && w->entries[*at - 1].key > key)
 		at = &w->below[*at - 1];
 	i = w->vacant ? w->vacant : ++w->used;

@@ -60,6 +60,7 @@ struct op_window {
 	struct op_entry *entries;
 	uint32_t *below;   /* of each entry: the next lower one in its place, + 1; 0: none */
 	uint32_t *places;  /* by id: the highest entry of the place, + 1; 0: none */
+	uint64_t *waiting; /* a bit for each place: there is one */
 	uint64_t mask;     /* places are this many, + 1 */
 	unsigned shift;    /* ids of one place: 2^shift */
 	uint32_t n, used;  /* that wait; entries that were ever used */

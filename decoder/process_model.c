@@ -1,141 +1,59 @@
 #include "decoder/process_model.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "decoder/mem.h"
-#include "decoder/name_table.h"
 #include "decoder/pass_find.h"
+#include "decoder/process_identity.h"
 #include "trace/encode.h"
 
 #define PROGRESS_ROWS (1u << 20)
-#define AHEAD         16u /* rows: about as long as memory takes */
 
-static const uint8_t *blob_of(const struct section *s, uint32_t i, size_t *ret_len)
+/* 0 is no time: less 1, it is later than all others. */
+static void widen(struct process *p, const uint64_t *time, uint32_t rows)
 {
-	if (!s->blob_at) {
-		*ret_len = 0;
-		return (const uint8_t *)"";
+	uint64_t first = p->first - 1, last = p->last;
+
+	for (uint32_t i = 0; i < rows; i++) {
+		const uint64_t t = time[i];
+
+		first = t - 1 < first ? t - 1 : first;
+		last = t > last ? t : last;
 	}
-	*ret_len = s->blob_at[i + 1] - s->blob_at[i];
-	return s->blob + s->blob_at[i];
+	p->first = first + 1;
+	p->last = last;
 }
 
-static uint32_t blob_name(const struct section *s, uint32_t i, struct names *names)
+/* Intervals of one sort, without bytes, and how far they reach. */
+static void fold_times(struct process *p, struct tally *t, const uint64_t *start, const uint64_t *end,
+		       uint32_t rows)
 {
-	size_t len;
-	const uint8_t *text = blob_of(s, i, &len);
+	uint64_t first = p->first - 1, last = p->last, invalid = t->invalid;
+	struct tally sum = *t;
 
-	return names_put(names, text, len);
-}
+	for (uint32_t i = 0; i < rows; i++) {
+		const uint64_t from = start[i] - 1, to = end[i];
 
-/* The first definition counts: a second one can only come from damage. */
-static void fold_strings(struct process *p, const struct section *s, struct names *names)
-{
-	for (uint32_t i = 0; i < s->rows; i++)
-		if (idmap_get(&p->strings, s->col[STRING_ID][i]) == IDMAP_NONE)
-			idmap_put(&p->strings, s->col[STRING_ID][i], blob_name(s, i, names));
-}
-
-static struct process_info *info_get(struct process *p, const char *key, size_t len)
-{
-	for (size_t i = 0; i < p->n_infos; i++)
-		if (strlen(p->infos[i].key) == len && !memcmp(p->infos[i].key, key, len))
-			return &p->infos[i];
-	if (p->n_infos >= PROCESS_INFO_MAX)
-		return NULL;
-	MEM_MORE(p->infos, p->n_infos, p->infos_cap);
-	p->infos[p->n_infos].key = mem_text(key, len);
-	return &p->infos[p->n_infos++];
-}
-
-static void fold_infos(struct process *p, const struct section *s)
-{
-	for (uint32_t i = 0; i < s->rows; i++) {
-		size_t len;
-		const uint8_t *pair = blob_of(s, i, &len);
-		size_t key_len = strnlen((const char *)pair, len);
-		struct process_info *info = info_get(p, (const char *)pair, key_len);
-
-		if (!info)
-			continue;
-		free(info->value);
-		info->len = key_len < len ? len - key_len - 1 : 0;
-		info->value = mem_text(pair + (key_len < len ? key_len + 1 : len), info->len);
+		tally_add(&sum, start[i], to, 0);
+		first = from < first ? from : first;
+		last = to > last ? to : last;
 	}
-}
-
-static void fold_process(struct process *p, const struct section *s)
-{
-	if (!s->rows)
+	p->first = first + 1;
+	p->last = last;
+	*t = sum;
+	if (sum.invalid == invalid)
 		return;
-	p->loaded = s->col[PROCESS_TIME][0];
-	p->pid = s->col[PROCESS_PID][0];
-	p->ppid = s->col[PROCESS_PPID][0];
-	p->level = s->col[PROCESS_LEVEL][0];
-	p->redacted = s->col[PROCESS_REDACTED][0];
+	/* Not all begin before they end. */
+	widen(p, start, rows);
+	widen(p, end, rows);
 }
 
-static void fold_threads(struct process *p, const struct section *s, struct names *names)
+/* Launches and kernels are gone through in parts of so many rows: what memory is asked for comes meanwhile. */
+#define PART 64u
+
+static uint32_t part_end(const struct section *s, uint32_t from)
 {
-	for (uint32_t i = 0; i < s->rows; i++) {
-		uint64_t tid = s->col[THREAD_TID][i];
-		uint32_t at = idmap_get(&p->thread_by_tid, tid);
-
-		if (at == IDMAP_NONE) {
-			if (p->n_threads >= PROCESS_THREADS_MAX)
-				continue;
-			MEM_MORE(p->threads, p->n_threads, p->threads_cap);
-			at = (uint32_t)p->n_threads++;
-			idmap_put(&p->thread_by_tid, tid, at);
-		}
-		p->threads[at] =
-			(struct process_thread){ .tid = tid, .name = blob_name(s, i, names) };
-	}
-}
-
-static void fold_devices(struct process *p, const struct section *s, struct names *names)
-{
-	for (uint32_t i = 0; i < s->rows; i++) {
-		uint64_t device = s->col[DEVICE_DEVICE][i];
-		size_t at = 0;
-
-		while (at < p->n_devices && p->devices[at].device != device)
-			at++;
-		if (at >= PROCESS_DEVICES_MAX)
-			continue;
-		if (at == p->n_devices) {
-			MEM_MORE(p->devices, p->n_devices, p->devices_cap);
-			p->n_devices++;
-		}
-		p->devices[at] = (struct process_device){
-			.device = device,
-			.cc_major = s->col[DEVICE_CC_MAJOR][i],
-			.cc_minor = s->col[DEVICE_CC_MINOR][i],
-			.sms = s->col[DEVICE_SMS][i],
-			.uuid_hi = s->col[DEVICE_UUID_HI][i],
-			.uuid_lo = s->col[DEVICE_UUID_LO][i],
-			.name = blob_name(s, i, names),
-		};
-	}
-}
-
-static void fold_notes(struct process *p, const struct section *s, struct names *names)
-{
-	for (uint32_t i = 0; i < s->rows && p->n_notes < PROCESS_NOTES_MAX; i++) {
-		MEM_MORE(p->notes, p->n_notes, p->notes_cap);
-		p->notes[p->n_notes++] = (struct process_note){
-			.time = s->col[NOTE_TIME][i],
-			.code = s->col[NOTE_CODE][i],
-			.text = blob_name(s, i, names),
-		};
-	}
-}
-
-/* The row whose memory is asked for while row i is worked on. */
-static uint32_t ahead(uint32_t i, uint32_t rows)
-{
-	return rows - i > AHEAD ? i + AHEAD : i;
+	return s->rows - from > PART ? from + PART : s->rows;
 }
 
 static void count_launches(struct process *p, uint32_t tid, uint32_t rows)
@@ -154,23 +72,46 @@ static void count_launches(struct process *p, uint32_t tid, uint32_t rows)
 		p->main_tid = tid;
 }
 
+/* The entries of the rows after [from, to) are fetched while those are worked on. */
+static void fetch(const struct process *p, const struct section *s, const uint64_t *corr, uint32_t from,
+		  uint32_t to)
+{
+	if (!from)
+		join_ahead(&p->join, corr, to);
+	join_ahead(&p->join, corr + to, part_end(s, to) - to);
+}
+
 static void fold_launches(struct process *p, const struct section *s)
 {
 	const uint64_t *start = s->col[LAUNCH_START], *end = s->col[LAUNCH_END];
-	const uint64_t *corr = s->col[LAUNCH_CORR], *api = s->col[LAUNCH_API];
+	const uint64_t *corr = s->col[LAUNCH_CORR], *result = s->col[LAUNCH_RESULT];
+	const uint64_t *api = s->of_key[LAUNCH_API];
+	uint64_t errors = 0, graphs = 0;
 
 	count_launches(p, s->tid, s->rows);
 	op_lag_add(&p->op_lag, corr, s->rows);
-	for (uint32_t i = 0; i < s->rows; i++) {
-		join_ahead(&p->join, corr[ahead(i, s->rows)]);
-		tally_add(&p->launch, start[i], end[i], 0);
-		if (s->col[LAUNCH_RESULT][i]) {
-			p->launch_errors++; /* nothing will run for it */
-			continue;
+	for (uint32_t i = 0, to; i < s->rows; i = to) {
+		to = part_end(s, i);
+		fetch(p, s, corr, i, to);
+		near_log_rows(&p->near_log, s, i, to);
+		fold_times(p, &p->launch, start + i, end + i, to - i);
+		for (uint32_t k = i; k < to; k++) {
+			errors += result[k] != 0;
+			graphs += !result[k] && api[s->key[k]] == API_CU_GRAPH_LAUNCH;
 		}
-		p->graph_launches += api[i] == API_CU_GRAPH_LAUNCH;
-		join_launch(&p->join, corr[i], start[i]);
+		join_launches(&p->join, corr + i, start + i, result + i, to - i);
 	}
+	p->launch_errors += errors;
+	p->graph_launches += graphs;
+}
+
+static bool any(const uint64_t *v, uint32_t rows)
+{
+	uint64_t all = 0;
+
+	for (uint32_t i = 0; i < rows; i++)
+		all |= v[i];
+	return all != 0;
 }
 
 static void fold_kernels(struct process *p, const struct section *s)
@@ -179,14 +120,17 @@ static void fold_kernels(struct process *p, const struct section *s)
 	const uint64_t *corr = s->col[KERNEL_CORR];
 
 	op_lag_add(&p->op_lag, corr, s->rows);
-	kernel_table_fold(&p->kernels, s);
-	for (uint32_t i = 0; i < s->rows; i++) {
-		join_ahead(&p->join, corr[ahead(i, s->rows)]);
-		tally_add(&p->kernel, start[i], end[i], 0);
-		join_work(&p->join, corr[i], start[i]);
+	for (uint32_t i = 0, to; i < s->rows; i = to) {
+		to = part_end(s, i);
+		fetch(p, s, corr, i, to);
+		near_log_rows(&p->near_log, s, i, to);
+		kernel_table_fold(&p->kernels, s, i, to);
+		fold_times(p, &p->kernel, start + i, end + i, to - i);
+		busy_add(&p->busy, start + i, end + i, to - i);
+		join_works(&p->join, corr + i, start + i, to - i);
 	}
-	graph_table_nodes(&p->graphs, s);
-	busy_add(&p->busy, start, end, s->rows);
+	if (any(s->col[KERNEL_NODE], s->rows))
+		graph_table_nodes(&p->graphs, s);
 }
 
 /* Copies and sets have no LAUNCH record of their own, but as graph nodes they answer one. */
@@ -259,27 +203,13 @@ static void fold_end(struct process *p, const struct section *s)
 		p->end[f] = s->col[f][s->rows - 1];
 }
 
-/* 0 is no time: less 1, it is later than all others. */
-static void widen(struct process *p, const uint64_t *time, uint32_t rows)
-{
-	uint64_t first = p->first - 1, last = p->last;
-
-	for (uint32_t i = 0; i < rows; i++) {
-		const uint64_t t = time[i];
-
-		first = t - 1 < first ? t - 1 : first;
-		last = t > last ? t : last;
-	}
-	p->first = first + 1;
-	p->last = last;
-}
-
 /* Times come first in every kind that has them: one, or start and end. */
 static void fold_extent(struct process *p, const struct section *s)
 {
 	const struct event_type *type = event_type_of(s->kind);
 
-	if (!type || type->field[0].type != FIELD_TIME)
+	if (!type || type->field[0].type != FIELD_TIME || s->kind == EVENT_LAUNCH ||
+	    s->kind == EVENT_KERNEL) /* fold_times() */
 		return;
 	widen(p, s->col[0], s->rows);
 	if (type->n_fields > 1 && type->field[1].type == FIELD_TIME)
@@ -289,26 +219,20 @@ static void fold_extent(struct process *p, const struct section *s)
 static void fold_section(struct process *p, const struct section *s, struct names *names)
 {
 	fold_extent(p, s);
-	near_log_fold(&p->near_log, s);
+	if (s->kind != EVENT_LAUNCH && s->kind != EVENT_KERNEL)
+		near_log_fold(&p->near_log, s);
 	switch (s->kind) {
 	case EVENT_STRING:
-		fold_strings(p, s, names);
-		break;
 	case EVENT_INFO:
-		fold_infos(p, s);
-		break;
 	case EVENT_PROCESS:
-		fold_process(p, s);
+	case EVENT_THREAD:
+	case EVENT_DEVICE:
+	case EVENT_NOTE:
+		process_identity_fold(p, s, names);
 		break;
 	case EVENT_CLOCK:
 		for (uint32_t i = 0; i < s->rows; i++)
 			clock_add(&p->clock, s->col[CLOCK_REAL][i], s->col[CLOCK_MONO][i]);
-		break;
-	case EVENT_THREAD:
-		fold_threads(p, s, names);
-		break;
-	case EVENT_DEVICE:
-		fold_devices(p, s, names);
 		break;
 	case EVENT_CONTEXT:
 		for (uint32_t i = 0; i < s->rows; i++)
@@ -365,9 +289,6 @@ static void fold_section(struct process *p, const struct section *s, struct name
 	case EVENT_LOST:
 		fold_lost(p, s);
 		break;
-	case EVENT_NOTE:
-		fold_notes(p, s, names);
-		break;
 	case EVENT_END:
 		fold_end(p, s);
 		break;
@@ -422,6 +343,10 @@ static void finish_lost(struct process *p)
 /* Of kernels and copies, what is summed up here; of the rest all. */
 static void want(struct reader *r)
 {
+	const uint32_t by_key[EVENT_KIND_COUNT] = {
+		[EVENT_LAUNCH] = COLUMN(LAUNCH, API),
+		[EVENT_KERNEL] = COLUMN(KERNEL, NAME) | COLUMN(KERNEL, GRID_X) | COLUMN(KERNEL, BLOCK_X),
+	};
 	uint32_t columns[EVENT_KIND_COUNT];
 
 	memset(columns, 0xff, sizeof(columns));
@@ -432,6 +357,7 @@ static void want(struct reader *r)
 				COLUMN(MEMCPY, BYTES) | COLUMN(MEMCPY, COPY_KIND) |
 				COLUMN(MEMCPY, NODE);
 	reader_want(r, columns);
+	reader_want_keys(r, by_key);
 }
 
 int process_read(struct process *ret, struct reader *r, const char *file, struct names *names,
@@ -494,36 +420,6 @@ void process_release(struct process *p)
 	free(p->launch_counts.list);
 	pass_table_release(&p->passes);
 	*p = (struct process){ 0 };
-}
-
-const char *process_info(const struct process *p, const char *key, size_t *ret_len)
-{
-	for (size_t i = 0; i < p->n_infos; i++) {
-		if (strcmp(p->infos[i].key, key))
-			continue;
-		if (ret_len)
-			*ret_len = p->infos[i].len;
-		return p->infos[i].value;
-	}
-	return NULL;
-}
-
-const char *process_string(const struct process *p, const struct names *names, uint64_t id,
-			   char buf[24])
-{
-	uint32_t i = idmap_get(&p->strings, id);
-
-	if (i != IDMAP_NONE)
-		return names_text(names, i);
-	snprintf(buf, 24, "?%llu", (unsigned long long)id);
-	return buf;
-}
-
-const char *process_thread_name(const struct process *p, const struct names *names, uint64_t tid)
-{
-	uint32_t i = idmap_get(&p->thread_by_tid, tid);
-
-	return i == IDMAP_NONE ? NULL : names_text(names, p->threads[i].name);
 }
 
 bool process_by_entry_points(const struct process *p)

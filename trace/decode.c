@@ -22,6 +22,9 @@ struct columns {
 	size_t room[EVENT_FIELDS_MAX];
 	uint64_t value[EVENT_FIELDS_MAX];
 	size_t same[EVENT_FIELDS_MAX]; /* the first rows of col[i] hold value[i]; 0: not known */
+	/* By key. */
+	uint64_t *of_key[EVENT_FIELDS_MAX];
+	size_t key_room[EVENT_FIELDS_MAX];
 };
 
 struct section_scratch {
@@ -34,6 +37,8 @@ struct section_scratch {
 	uint32_t *key;
 	uint64_t *rest, *table;
 	size_t key_room, rest_room, table_room;
+	uint32_t *own_key; /* 0, 1, 2, ... */
+	size_t own_key_room;
 };
 
 struct section_scratch *section_scratch_new(void)
@@ -46,9 +51,12 @@ void section_scratch_free(struct section_scratch *m)
 	if (!m)
 		return;
 	for (unsigned k = 0; k < KINDS; k++)
-		for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
+		for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++) {
 			free(m->of[k].col[i]);
+			free(m->of[k].of_key[i]);
+		}
 	free(m->zero);
+	free(m->own_key);
 	free(m->blob_at);
 	free(m->key);
 	free(m->rest);
@@ -84,12 +92,6 @@ static void same_get(struct columns *m, unsigned i, uint64_t value, size_t rows)
 		m->col[i][k] = value;
 	m->value[i] = value;
 	m->same[i] = rows;
-}
-
-static void delta_undo(uint64_t *v, uint64_t first, size_t rows)
-{
-	for (size_t i = 0; i < rows; i++)
-		v[i] = first += v[i];
 }
 
 static void diff_undo(uint64_t *v, const uint64_t *ref, size_t rows)
@@ -284,10 +286,12 @@ static int column_get(struct section *s, unsigned i, const struct packed *c,
 		return 0;
 	}
 	m->same[i] = 0;
+	if (c->transform == XF_DELTA) {
+		packed_unpack_sums(v, c, s->rows);
+		return 0;
+	}
 	packed_unpack(v, c, s->rows);
-	if (c->transform == XF_DELTA)
-		delta_undo(v, c->first, s->rows);
-	else if (c->transform == XF_DIFF && before->transform == XF_GAP)
+	if (c->transform == XF_DIFF && before->transform == XF_GAP)
 		gap_undo(m->col[i - 1], v, before->first, s->rows);
 	else if (c->transform == XF_DIFF)
 		diff_undo(v, s->col[c->ref], s->rows);
@@ -418,6 +422,25 @@ static int keyed_column_get(struct section *s, unsigned i, const struct packed *
 	return 0;
 }
 
+/* A column that comes by key. */
+static int key_column_get(struct section *s, unsigned i, const struct packed *c, struct columns *m)
+{
+	if (!scratch_fit((void **)&m->of_key[i], &m->key_room[i], s->n_keys, sizeof(uint64_t)))
+		return TRACE_E_NOMEM;
+	packed_unpack(m->of_key[i], c, s->n_keys);
+	s->of_key[i] = m->of_key[i];
+	return 0;
+}
+
+/* Whether all columns in by_key, of those that are there, pick from what belongs to a key. */
+static bool picks_only(const struct packed *c, unsigned n, uint32_t by_key)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (by_key >> i & 1 && c[i].transform != XF_PICK)
+			return false;
+	return true;
+}
+
 /* Key, remainders, start and end, which are decoded together. */
 static int keyed_times_get(struct section *s, const struct packed *c, const struct section_head *h,
 			   uint32_t want, struct section_scratch *m)
@@ -439,7 +462,7 @@ static int keyed_times_get(struct section *s, const struct packed *c, const stru
 }
 
 static int keyed_get(struct section *s, const struct section_head *h, const uint8_t *p, size_t n,
-		     uint32_t want, struct section_scratch *m)
+		     uint32_t want, uint32_t by_key, struct section_scratch *m)
 {
 	size_t at = SECTION_HEADER_BYTES, rows = s->rows;
 	struct packed c[EVENT_FIELDS_MAX + 2], other;
@@ -458,18 +481,45 @@ static int keyed_get(struct section *s, const struct section_head *h, const uint
 		at += (size_t)used;
 	}
 	err = keyed_times_get(s, c, h, want, m);
-	for (unsigned i = 2; i < s->n_cols && !err; i++)
-		if (want >> i & 1)
+	if (want & by_key && picks_only(&c[2], s->n_cols, by_key)) {
+		s->key = m->key;
+		s->n_keys = h->n_keys;
+		for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
+			s->of_key[i] = m->zero;
+	}
+	for (unsigned i = 2; i < s->n_cols && !err; i++) {
+		if (!(want >> i & 1))
+			continue;
+		if (s->key && by_key >> i & 1)
+			err = key_column_get(s, i, &c[i + 2], &m->of[s->kind % KINDS]);
+		else
 			err = keyed_column_get(s, i, &c[i + 2], h, m);
+	}
 	return err;
 }
 
-long section_get_some(struct section *ret, const uint8_t *p, size_t n, uint32_t want,
+int section_own_keys(struct section *s, struct section_scratch *m)
+{
+	if (s->rows > m->own_key_room || !m->own_key) {
+		if (!scratch_fit((void **)&m->own_key, &m->own_key_room, s->rows ? s->rows : 1,
+				 sizeof(*m->own_key)))
+			return TRACE_E_NOMEM;
+		for (uint32_t i = 0; i < m->own_key_room; i++)
+			m->own_key[i] = i;
+	}
+	s->key = m->own_key;
+	s->n_keys = s->rows;
+	memcpy(s->of_key, s->col, sizeof(s->of_key));
+	return 0;
+}
+
+long section_get_keys(struct section *ret, const uint8_t *p, size_t n, uint32_t want, uint32_t by_key,
 		      struct section_scratch *m)
 {
 	struct section s = { .blob_at = NULL };
 	long used = section_check(&s.kind, &s.rows, p, n);
 	struct section_head h;
+	uint32_t zeros;
 	int err = 0;
 
 	if (used <= 0)
@@ -480,18 +530,27 @@ long section_get_some(struct section *ret, const uint8_t *p, size_t n, uint32_t 
 	s.bytes = p;
 	s.n_bytes = (size_t)used;
 	/* At least one, so that no column is ever NULL. */
-	if (!scratch_fit((void **)&m->zero, &m->zero_room, s.rows ? s.rows : 1, sizeof(uint64_t)))
+	zeros = s.rows > h.n_keys ? s.rows : h.n_keys;
+	if (!scratch_fit((void **)&m->zero, &m->zero_room, zeros ? zeros : 1, sizeof(uint64_t)))
 		return TRACE_E_NOMEM;
 	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
 		s.col[i] = m->zero;
 	if (want && h.n_keys)
-		err = keyed_get(&s, &h, p, n, want, m);
+		err = keyed_get(&s, &h, p, n, want, by_key, m);
 	else if (want)
 		err = plain_get(&s, &h, p, n, want, m);
+	if (!err && want & by_key && !s.key)
+		err = section_own_keys(&s, m);
 	if (err)
 		return err;
 	*ret = s;
 	return used;
+}
+
+long section_get_some(struct section *ret, const uint8_t *p, size_t n, uint32_t want,
+		      struct section_scratch *m)
+{
+	return section_get_keys(ret, p, n, want, 0, m);
 }
 
 long section_get(struct section *ret, const uint8_t *p, size_t n, struct section_scratch *m)

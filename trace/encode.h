@@ -63,6 +63,10 @@ struct section {
 	const uint8_t *blob;
 	const uint8_t *bytes;                  /* as it stands in the file, or NULL: in none */
 	size_t n_bytes;
+	/* Rows with the same key agree in the columns that were asked for by key. */
+	const uint32_t *key;                   /* rows values below n_keys, or NULL: none were */
+	uint32_t n_keys;
+	const uint64_t *of_key[EVENT_FIELDS_MAX]; /* n_keys values of those columns */
 };
 
 /*
@@ -92,5 +96,15 @@ long section_get(struct section *ret, const uint8_t *p, size_t n, struct section
  */
 long section_get_some(struct section *ret, const uint8_t *p, size_t n, uint32_t want,
 		      struct section_scratch *m);
+
+/*
+ * The same, but columns that are in by_key, too, come by key: in of_key[], not in col[]. In a section that is not
+ * keyed, or that has other than picks there, each row is its own key (section_own_keys()).
+ */
+long section_get_keys(struct section *ret, const uint8_t *p, size_t n, uint32_t want, uint32_t by_key,
+		      struct section_scratch *m);
+
+/* Row i has key i, and of_key[] is col[]. 0, or TRACE_E_NOMEM. *s borrows from m until the next call of this one. */
+int section_own_keys(struct section *s, struct section_scratch *m);
 
 #endif

@@ -39,8 +39,9 @@ int frame_body_next(struct frame_body *b, struct section *ret, const struct fram
 	if (b->at == b->n)
 		return 0;
 	kind = get_le16(b->bytes + b->at);
-	used = section_get_some(ret, b->bytes + b->at, b->n - b->at,
-				kind < EVENT_KIND_COUNT ? w->of[kind] : SECTION_ALL, m);
+	used = section_get_keys(ret, b->bytes + b->at, b->n - b->at,
+				kind < EVENT_KIND_COUNT ? w->of[kind] : SECTION_ALL,
+				kind < EVENT_KIND_COUNT ? w->by_key[kind] : 0, m);
 	if (used == TRACE_E_NOMEM)
 		return TRACE_E_NOMEM;
 	if (used <= 0) { /* not after body_check() */

@@ -29,9 +29,10 @@ struct frame_body {
 	size_t at; /* where its next section is */
 };
 
-/* By kind, what is decoded of its sections (section_get_some()); of a kind that is newer: all. */
+/* By kind, what is decoded of its sections, and how (section_get_keys()); of a kind that is newer: all. */
 struct frame_want {
 	uint32_t of[EVENT_KIND_COUNT];
+	uint32_t by_key[EVENT_KIND_COUNT];
 };
 
 /*

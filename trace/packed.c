@@ -81,31 +81,56 @@ static void rare_undo(uint64_t *out, const struct packed *c, size_t rows)
 	}
 }
 
-static inline __attribute__((always_inline)) void planes_get_w(uint64_t *out, const uint8_t *p,
-								size_t rows, uint64_t low,
+static inline __attribute__((always_inline)) void planes_get_w(uint64_t *out, const struct packed *c,
+								size_t rows, bool sum,
 								unsigned width)
 {
+	const uint8_t *p = c->planes;
+	const uint64_t low = c->low;
+	uint64_t at = c->first;
+
+#pragma GCC unroll 4
 	for (size_t i = 0; i < rows; i++) {
 		uint64_t v = 0;
 
 #pragma GCC unroll 8
 		for (unsigned b = 0; b < width; b++)
 			v |= (uint64_t)p[b * rows + i] << (8 * b);
-		out[i] = low + v;
+		v += low;
+		out[i] = sum ? at += v : v;
 	}
 }
 
 /* One loop for each width, so that the inner one unrolls. */
-void packed_unpack(uint64_t *out, const struct packed *c, size_t rows)
+static inline __attribute__((always_inline)) void planes_get(uint64_t *out, const struct packed *c,
+							      size_t rows, bool sum)
 {
 	switch (c->width) {
 #define W(n) \
 	case n: \
-		planes_get_w(out, c->planes, rows, c->low, n); \
+		planes_get_w(out, c, rows, sum, n); \
 		break;
 		W(0) W(1) W(2) W(3) W(4) W(5) W(6) W(7) W(8)
 #undef W
 	}
+}
+
+void packed_unpack(uint64_t *out, const struct packed *c, size_t rows)
+{
+	planes_get(out, c, rows, false);
 	if (c->rare_width)
 		rare_undo(out, c, rows);
+}
+
+void packed_unpack_sums(uint64_t *out, const struct packed *c, size_t rows)
+{
+	uint64_t at = c->first;
+
+	if (!c->rare_width) {
+		planes_get(out, c, rows, true);
+		return;
+	}
+	packed_unpack(out, c, rows);
+	for (size_t i = 0; i < rows; i++)
+		out[i] = at += out[i];
 }

@@ -31,6 +31,9 @@ long packed_get(struct packed *ret, const uint8_t *p, size_t n, uint32_t rows, b
 /* All rows values; their transform is not undone. */
 void packed_unpack(uint64_t *out, const struct packed *c, size_t rows);
 
+/* The same, of a DELTA, undone: `first` and all values up to this one. */
+void packed_unpack_sums(uint64_t *out, const struct packed *c, size_t rows);
+
 /* Value i of rows in `width` planes. */
 static inline uint64_t planes_at(const uint8_t *planes, unsigned width, size_t rows, size_t i)
 {

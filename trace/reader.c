@@ -100,7 +100,7 @@ static struct reader *reader_new(void)
 		return NULL;
 	r->fd = -1;
 	r->frame = &r->own;
-	memset(&r->want, 0xff, sizeof(r->want));
+	memset(r->want.of, 0xff, sizeof(r->want.of));
 	r->scratch = section_scratch_new();
 	if (r->scratch)
 		return r;
@@ -238,10 +238,22 @@ void reader_want(struct reader *r, const uint32_t columns[EVENT_KIND_COUNT])
 	r->want.of[EVENT_COVERAGE] = SECTION_ALL;
 }
 
+void reader_want_keys(struct reader *r, const uint32_t columns[EVENT_KIND_COUNT])
+{
+	memcpy(r->want.by_key, columns, sizeof(r->want.by_key));
+}
+
+static uint32_t by_key(const struct reader *r, const struct section *s)
+{
+	return s->kind < EVENT_KIND_COUNT ? r->want.by_key[s->kind] : 0;
+}
+
 int reader_whole(struct reader *r, struct section *s)
 {
-	long used = s->bytes ? section_get(s, s->bytes, s->n_bytes, r->scratch) : 1;
+	long used = 1;
 
+	if (s->bytes)
+		used = section_get_keys(s, s->bytes, s->n_bytes, SECTION_ALL, by_key(r, s), r->scratch);
 	return used < 0 ? (int)used : 0;
 }
 
@@ -318,6 +330,8 @@ int reader_next(struct reader *r, struct section *ret)
 
 	if (!found && r->journal) {
 		found = recovery_next(r->journal, ret);
+		if (found > 0 && by_key(r, ret) && section_own_keys(ret, r->scratch))
+			found = TRACE_E_NOMEM;
 		if (found > 0)
 			r->status.journal_rows += ret->rows;
 	}

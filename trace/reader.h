@@ -64,6 +64,12 @@ int reader_open_source(struct reader **ret, const struct trace_source *trace,
 void reader_want(struct reader *r, const uint32_t columns[EVENT_KIND_COUNT]);
 
 /*
+ * The same: which of these columns come by key (section_get_keys()), in rows recovered from the journal, too. At
+ * first none do.
+ */
+void reader_want_keys(struct reader *r, const uint32_t columns[EVENT_KIND_COUNT]);
+
+/*
  * Decodes the rest of the section that reader_next() gave last: 0, or TRACE_E_NOMEM. *s borrows as
  * before.
  */

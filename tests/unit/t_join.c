@@ -1,5 +1,9 @@
 /* decoder/join: launches and GPU work by correlation id, in any order, in fixed memory. */
 #include "decoder/join.h"
+
+#include <stdbool.h>
+
+#include "tests/unit/trace_kit.h"
 #include "tests/unit/unit.h"
 
 TEST(join_either_side_first)
@@ -81,4 +85,40 @@ TEST(join_too_late_is_counted)
 	join_end(&j);
 	CHECK(j.launches == 3000000 && j.overflow + j.launches_alone == 3000000 && j.overflow);
 	join_release(&j);
+}
+
+/* Rows at a time: what they count one by one. */
+TEST(join_rows_as_one_by_one)
+{
+	enum { ROWS = 500 };
+	struct join one = { 0 }, many = { 0 };
+	uint64_t corr[ROWS], time[ROWS], result[ROWS];
+
+	for (unsigned round = 0; round < 40; round++) {
+		const bool launches = round % 2 == 0;
+
+		for (unsigned i = 0; i < ROWS; i++) {
+			corr[i] = kit_random() % 3000 + (kit_random() % 9 ? 0 : JOIN_IDS);
+			time[i] = 5000 + kit_random() % 1000 + (launches ? 0 : 900);
+			result[i] = kit_random() % 10 == 0;
+			if (launches && !result[i])
+				join_launch(&one, corr[i], time[i]);
+			if (!launches)
+				join_work(&one, corr[i], time[i]);
+		}
+		join_ahead(&many, corr, ROWS);
+		if (launches)
+			join_launches(&many, corr, time, result, ROWS);
+		else
+			join_works(&many, corr, time, ROWS);
+	}
+	join_end(&one);
+	join_end(&many);
+	CHECK(one.launches && one.launches == many.launches);
+	CHECK(one.launches_matched && one.launches_matched == many.launches_matched);
+	CHECK(one.work_matched == many.work_matched && one.early == many.early);
+	CHECK(one.overflow && one.overflow == many.overflow);
+	CHECK(one.launches_alone == many.launches_alone && one.work_alone == many.work_alone);
+	join_release(&one);
+	join_release(&many);
 }

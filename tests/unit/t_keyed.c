@@ -282,6 +282,26 @@ static void launch_add(struct sample *s, uint64_t start, uint64_t end)
 	sample_add(s, EVENT_LAUNCH, f);
 }
 
+/* Calls of up to 100 ticks are in one plane, 0 to 254; 255 says "an exception" and is one itself. */
+TEST(keyed_value_that_says_exception)
+{
+	struct sample s = sample_new();
+	uint64_t start = NOW & to_64();
+	struct bytes b;
+
+	for (unsigned i = 0; i < 4000; i++) {
+		uint64_t ticks = i == 1000 ? 254 : i == 2000 ? 255 : i == 3000 ? 9999 : kit_random() % 101;
+
+		launch_add(&s, start, start + 64 * ticks);
+		start += 64 * (ticks + 10 + kit_random() % 100);
+	}
+	b = sample_encode(&s);
+	CHECK(is_keyed(b.p));
+	sample_compare(&s, b, ~(uint64_t)0);
+	free(b.p);
+	free(s.rows);
+}
+
 /* Rounded, but never to before the end of what the thread did before. */
 TEST(keyed_launches_are_rounded_in_their_order)
 {
@@ -360,6 +380,7 @@ TEST(keyed_means_are_undone)
 /* Cut anywhere, or a byte changed: an error or some section, never a read beyond the end. */
 TEST(keyed_damage_is_survived)
 {
+	const uint32_t names = 1u << KERNEL_NAME;
 	struct section_scratch *m = section_scratch_new();
 	struct sample s = sample_new();
 	struct gpu g = { 1000, 32.00077, 0 };
@@ -388,6 +409,10 @@ TEST(keyed_damage_is_survived)
 			if (section_get(&got, b.p, b.n, m) > 0)
 				for (unsigned c = 0; c < EVENT_FIELDS_MAX && got.rows; c++)
 					CHECK(got.col[c][got.rows - 1] <= UINT64_MAX);
+			if (section_get_keys(&got, b.p, b.n, SECTION_ALL, names, m) > 0)
+				for (uint32_t r = 0; r < got.rows; r++)
+					CHECK(got.key[r] < got.n_keys &&
+					      got.of_key[KERNEL_NAME][got.key[r]] <= UINT64_MAX);
 		}
 		b.p[i] = was;
 	}

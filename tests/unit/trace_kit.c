@@ -207,18 +207,26 @@ void kit_check_some(const uint8_t *p, size_t n)
 {
 	static struct section_scratch *all_of, *some_of; /* kept: what is left in them must not matter */
 	const uint32_t want = (uint32_t)(kit_random() & kit_random()) | (uint32_t)(kit_random() % 8);
+	uint32_t by_key = (uint32_t)(kit_random() & kit_random());
 	struct section all, some;
 	long used;
 
 	all_of = all_of ? all_of : section_scratch_new();
 	some_of = some_of ? some_of : section_scratch_new();
 	used = section_get(&all, p, n, all_of);
-	CHECK(used > 0 && section_get_some(&some, p, n, want, some_of) == used);
+	by_key = kit_random() % 4 ? by_key & ~7u : kit_random() % 2 ? by_key : 0; /* times and ids have no key */
+	CHECK(used > 0 && section_get_keys(&some, p, n, want, by_key, some_of) == used);
+	by_key &= want & ~SECTION_BLOBS;
+	CHECK(!by_key || some.key);
+	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
+		for (uint32_t r = 0; r < all.rows && by_key >> i & 1; r++)
+			CHECK(some.key[r] < some.n_keys &&
+			      some.of_key[i][some.key[r]] == all.col[i][r]);
 	CHECK(some.bytes == p && some.n_bytes == (size_t)used);
 	CHECK(some.kind == all.kind && some.rows == all.rows && some.tid == all.tid &&
 	      some.n_cols == all.n_cols);
 	for (unsigned i = 0; i < EVENT_FIELDS_MAX; i++)
-		CHECK(!(want >> i & 1) || !memcmp(some.col[i], all.col[i], all.rows * sizeof(uint64_t)));
+		CHECK(!((want & ~by_key) >> i & 1) || !memcmp(some.col[i], all.col[i], all.rows * sizeof(uint64_t)));
 	if (!(want & SECTION_BLOBS) || !all.blob_at)
 		return;
 	CHECK(some.blob == all.blob && !memcmp(some.blob_at, all.blob_at,
