@@ -79,7 +79,7 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/launch.c decoder/output_dir.c decoder/tracer_lib.c \
 	decoder/child_line.c decoder/children.c decoder/child_export.c \
 	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \
-	decoder/pass_items.c decoder/pass_score.c \
+	decoder/pass_items.c decoder/pass_string.c decoder/pass_gaps.c decoder/pass_score.c \
 	decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c decoder/pass_work.c \
 	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_mixed.c decoder/pass_warmup.c \
 	decoder/pass_shape.c decoder/pass_wall.c \
@@ -114,7 +114,7 @@ unit_src    := tests/unit/unit.c \
 	tests/unit/t_stats.c tests/unit/t_changepoint.c \
 	tests/unit/t_op_stream.c tests/unit/t_op_window.c tests/unit/t_op_recorded.c \
 	tests/unit/t_passes.c tests/unit/t_pass_controls.c tests/unit/t_pass_batch.c tests/unit/t_pass_shapes.c \
-	tests/unit/t_pass_walls.c tests/unit/t_pass_bursts.c tests/unit/t_pass_memory.c \
+	tests/unit/t_pass_walls.c tests/unit/t_pass_bursts.c tests/unit/t_pass_string.c tests/unit/t_pass_memory.c \
 	tests/unit/t_expect.c tests/unit/t_verify.c tests/unit/t_policy.c tests/unit/t_claims.c \
 	tests/unit/t_phases.c tests/unit/t_diff.c tests/unit/t_verdicts.c tests/unit/t_phase_rules.c \
 	tests/unit/t_join.c tests/unit/t_suggest.c tests/unit/t_tables.c tests/unit/t_episodes.c \

@@ -5,12 +5,16 @@
 
 #include "decoder/mem.h"
 #include "decoder/pass_burst.h"
+#include "decoder/pass_score.h"
+#include "decoder/pass_string.h"
 
 #define CANDIDATES_MAX 192u
 #define ANCHORS_MAX    64u   /* symbols tried as the first or last of a pass */
 #define POINTS_MAX     4096u /* distinct pairs of symbols around waits */
 #define SCORED_MAX     (1u << 18)
 #define CUTS_MIN       3u
+#define PAUSE_MIN      8u    /* typical gaps */
+#define PAUSE_MAX      128u
 #define BEFORE_REPLAY  4u
 
 /* Points of the program: pairs of symbols around a wait or a pause. */
@@ -23,8 +27,10 @@ struct choosing {
 	size_t n;
 	uint32_t symbols;
 	struct pass_rule rules[CANDIDATES_MAX];
-	uint8_t *cuts[CANDIDATES_MAX]; /* a bit for each item */
+	uint64_t *cuts[CANDIDATES_MAX]; /* pass_string_cuts(); NULL: not usable */
 	uint32_t n_rules;
+	struct pass_string string;
+	struct pass_scoring *scoring;
 };
 
 void pass_rule_release(struct pass_rule *r)
@@ -212,25 +218,31 @@ static void total(struct pass_score *s)
 		   4 * s->composite - 2 * s->loose - 3 * s->scraps;
 }
 
-static void note_cuts(struct choosing *c, uint32_t k)
+static uint64_t *cuts_of(const struct choosing *c, const struct pass_rule *r)
 {
-	const struct pass_rule *r = &c->rules[k];
-	uint8_t *cuts = c->cuts[k] = mem_zalloc(c->n / 8 + 1, 1);
-	unsigned before = c->n ? pass_rule_mark(r, c->items[0].sym) : 0;
+	uint64_t *cuts = mem_zalloc(pass_string_words(&c->string), sizeof(*cuts));
 
-	for (size_t i = 1; i < c->n; i++) {
-		const struct pass_item *it = &c->items[i];
-		const unsigned after = pass_rule_mark(r, it->sym);
-
-		if (!(it->flags & ITEM_BREAK) && pass_rule_cuts_between(r, before, after, it))
-			cuts[i / 8] |= (uint8_t)(1u << i % 8);
-		before = after;
-	}
+	pass_string_cuts(&c->string, r, cuts);
+	return cuts;
 }
 
-static bool has_cut(const struct choosing *c, uint32_t rule, size_t i)
+/* Cuts of `coarse` that `fine` has too, up to `late` items later; late < 64. */
+static size_t in_both(const struct choosing *c, uint32_t fine, uint32_t coarse, unsigned late)
 {
-	return c->cuts[rule][i / 8] >> i % 8 & 1;
+	const uint64_t *f = c->cuts[fine], *o = c->cuts[coarse];
+	const size_t words = pass_string_words(&c->string);
+	size_t both = 0;
+
+	for (size_t w = 0; w < words; w++) {
+		uint64_t near = f[w];
+
+		if (!o[w])
+			continue;
+		for (unsigned k = 1; k <= late; k++)
+			near |= f[w] >> k | (w + 1 < words ? f[w + 1] << (64 - k) : 0);
+		both += pass_bits(o[w] & near);
+	}
+	return both;
 }
 
 /*
@@ -240,7 +252,6 @@ static bool has_cut(const struct choosing *c, uint32_t rule, size_t i)
 static bool refines(const struct choosing *c, uint32_t fine, uint32_t coarse)
 {
 	const struct pass_score *f = &c->rules[fine].score, *o = &c->rules[coarse].score;
-	size_t both = 0;
 
 	/* Bursts of many passes may be few. */
 	if (f->cuts <= o->cuts || (!f->bursts && f->cuts < o->cuts + o->cuts / 4))
@@ -249,19 +260,8 @@ static bool refines(const struct choosing *c, uint32_t fine, uint32_t coarse)
 	    (f->loose || f->inside || f->uniform < 0.9 ||
 	     (f->at_wait < 0.9 && f->growth < 0.3 && !(f->replays && f->in_a_row >= 0.7))))
 		return false;
-	for (size_t i = 0; i < c->n; i++) {
-		/* Small kernels may run before a replay. */
-		const size_t last = i + (f->replays ? BEFORE_REPLAY : 0);
-
-		if (!has_cut(c, coarse, i))
-			continue;
-		for (size_t k = i; k <= last && k < c->n; k++)
-			if (has_cut(c, fine, k)) {
-				both++;
-				break;
-			}
-	}
-	return both * 10 >= o->cuts * 9;
+	/* Small kernels may run before a replay. */
+	return in_both(c, fine, coarse, f->replays ? BEFORE_REPLAY : 0) * 10 >= o->cuts * 9;
 }
 
 /* Waits that each end one pass or many. */
@@ -269,9 +269,11 @@ static void add_bursts(struct choosing *c)
 {
 	for (uint32_t k = c->n_rules; k-- > 0;) {
 		if (!c->cuts[k] || !c->rules[k].wait || c->n_rules == CANDIDATES_MAX ||
-		    !pass_rule_in_bursts(&c->rules[c->n_rules], &c->rules[k], c->items, c->n))
+		    !pass_rule_in_bursts(&c->rules[c->n_rules], &c->rules[k], c->cuts[k], &c->string,
+					 c->scoring))
 			continue;
-		note_cuts(c, c->n_rules++);
+		c->cuts[c->n_rules] = cuts_of(c, &c->rules[c->n_rules]);
+		c->n_rules++;
 	}
 }
 
@@ -300,18 +302,23 @@ void pass_rule_choose(struct pass_rule *ret, const struct pass_item *items, size
 				.symbols = symbols };
 	gap = typical_gap(c) + 1000;
 	add_points(c, true, 0);
-	for (uint32_t i = 8; i <= 128; i *= 4)
+	for (uint32_t i = PAUSE_MIN; i <= PAUSE_MAX; i *= 4)
 		add_points(c, false, gap * i);
 	add_replays(c);
 	add_anchors(c);
+	pass_string_init(&c->string, c->items, c->n, symbols, gap * PAUSE_MIN);
+	c->scoring = pass_scoring_new(&c->string);
 	for (uint32_t k = 0; k < c->n_rules; k++) {
 		const bool loose = c->rules[k].score.loose, replays = c->rules[k].score.replays;
 
-		c->rules[k].score = pass_score_of(&c->rules[k], c->items, c->n);
+		c->cuts[k] = cuts_of(c, &c->rules[k]);
+		c->rules[k].score = pass_score_of(c->scoring, c->cuts[k]);
 		c->rules[k].score.loose = loose;
 		c->rules[k].score.replays = replays;
-		if (usable(&c->rules[k].score))
-			note_cuts(c, k);
+		if (!usable(&c->rules[k].score)) {
+			free(c->cuts[k]);
+			c->cuts[k] = NULL;
+		}
 	}
 	add_bursts(c);
 	for (uint32_t k = 0; k < c->n_rules; k++) {
@@ -334,5 +341,7 @@ void pass_rule_choose(struct pass_rule *ret, const struct pass_item *items, size
 		free(c->rules[k].mark);
 		free(c->cuts[k]);
 	}
+	pass_scoring_free(c->scoring);
+	pass_string_release(&c->string);
 	free(c);
 }

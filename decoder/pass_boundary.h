@@ -79,13 +79,22 @@ static inline bool pass_rule_cuts(const struct pass_rule *r, uint32_t left,
 	return pass_rule_cuts_between(r, pass_rule_mark(r, left), pass_rule_mark(r, i->sym), i);
 }
 
-/* Which symbols a pass has, symbols modulo 512: equal sets are one kind. */
+/* Which symbols a pass has, symbols modulo PASS_SET_BITS: equal sets are one kind. */
+#define PASS_SET_BITS 512u
 struct pass_set {
-	uint64_t bits[8];
+	uint64_t bits[PASS_SET_BITS / 64];
 };
 static inline void pass_set_add(struct pass_set *s, uint32_t sym)
 {
 	s->bits[sym >> 6 & 7] |= 1ull << (sym & 63);
+}
+static inline bool pass_set_equal(const struct pass_set *a, const struct pass_set *b)
+{
+	uint64_t differ = 0;
+
+	for (unsigned i = 0; i < PASS_SET_BITS / 64; i++)
+		differ |= a->bits[i] ^ b->bits[i];
+	return !differ;
 }
 uint64_t pass_set_hash(const struct pass_set *s);
 unsigned pass_set_count(const struct pass_set *s);
@@ -103,8 +112,5 @@ static inline unsigned pass_bits(uint64_t x)
 
 /* What list[n / 2] is when the list is sorted; reorders it. 0: n is 0. */
 uint32_t pass_median(uint32_t *list, size_t n);
-
-/* Scores a rule over the items (pass_score.c). */
-struct pass_score pass_score_of(const struct pass_rule *r, const struct pass_item *items, size_t n);
 
 #endif

@@ -21,6 +21,7 @@
 #define MODEL_KERNELS 8 /* different ones in a graph: more than a candidate with what prepares it */
 #define EMPTIES_CACHE (4u << 20) /* bytes set at once */
 #define AFTER_TRIAL_NS 50000000u
+#define KERNELS_DIRECT 16384u /* symbols that need no hash */
 #define THREADS_JOINED 16u /* looked at for working for each other */
 
 struct building {
@@ -29,7 +30,8 @@ struct building {
 	uint8_t *flags;        /* enum pass_name_flag, by symbol */
 	size_t flags_cap, n_flags;
 	struct pass_table *ret; /* its codes */
-	struct idmap by_op;     /* kernels and graphs: index in known */
+	uint32_t *by_kernel;    /* by symbol: index in known, + 1; 0: none yet */
+	struct idmap by_op;     /* graphs, and kernels from KERNELS_DIRECT on: the same */
 	struct cut_symbol *known;
 	size_t n_known, known_cap;
 	struct pass_thread_items threads[PASS_THREADS_MAX];
@@ -90,19 +92,40 @@ static uint32_t code_of(struct building *b, const struct op *op)
 	return (uint32_t)t->n_codes++;
 }
 
+static __attribute__((noinline)) uint32_t symbol_add(struct building *b, const struct op *op)
+{
+	const uint32_t sym = pass_symbol(&b->symbols, b->src->p, op);
+
+	MEM_MORE(b->known, b->n_known, b->known_cap);
+	b->known[b->n_known] = (struct cut_symbol){ sym, code_of(b, op), flags_of(b, op, sym) };
+	return (uint32_t)b->n_known++;
+}
+
+/* Of a graph, or a kernel that is not in by_kernel: index in known. */
+static __attribute__((noinline)) uint32_t symbol_by_op(struct building *b, const struct op *op)
+{
+	const uint64_t key = (uint64_t)op->kind << 32 | op->symbol;
+	uint32_t i = idmap_get(&b->by_op, key);
+
+	if (i == IDMAP_NONE) {
+		i = symbol_add(b, op);
+		idmap_put(&b->by_op, key, i);
+	}
+	return i;
+}
+
 /* Of an item. Valid until the next call. */
 static const struct cut_symbol *symbol_of(struct building *b, const struct op *op)
 {
-	const uint64_t key = (uint64_t)op->kind << 32 | op->symbol;
-	uint32_t i = idmap_get(&b->by_op, key), sym;
+	uint32_t i;
 
-	if (i != IDMAP_NONE)
-		return &b->known[i];
-	i = (uint32_t)b->n_known;
-	idmap_put(&b->by_op, key, i);
-	sym = pass_symbol(&b->symbols, b->src->p, op);
-	MEM_MORE(b->known, b->n_known, b->known_cap);
-	b->known[b->n_known++] = (struct cut_symbol){ sym, code_of(b, op), flags_of(b, op, sym) };
+	if (op->kind != OP_KERNEL || op->symbol >= KERNELS_DIRECT) {
+		i = symbol_by_op(b, op);
+	} else {
+		if (!b->by_kernel[op->symbol])
+			b->by_kernel[op->symbol] = symbol_add(b, op) + 1;
+		i = b->by_kernel[op->symbol] - 1;
+	}
 	return &b->known[i];
 }
 
@@ -129,7 +152,7 @@ static bool is_masked(const struct pass_source *src, const struct op *op, uint64
 {
 	uint32_t i;
 
-	if (!mask_at(src, t))
+	if (!src->n_masks || !mask_at(src, t))
 		return false;
 	i = op->kind == OP_GRAPH && src->p ? idmap_get(&src->p->graphs.by_id, op->symbol) : IDMAP_NONE;
 	return i == IDMAP_NONE || src->p->graphs.list[i].n_kernels < MODEL_KERNELS;
@@ -211,19 +234,22 @@ static void seq_of(struct pass_seq *s, const struct pass_spill *found, uint32_t 
 }
 
 static void label_thread(const struct pass_source *src, const struct pass_spill *found, uint32_t tid,
-			 uint32_t *order)
+			 uint32_t *order, uint8_t *cls)
 {
 	struct pass_seq s;
 	struct pass_classes *classes = mem_zalloc(1, sizeof(*classes));
 
 	seq_of(&s, found, tid, order);
+	s.cls = cls;
 	pass_classes_find(classes, &s);
 	if (s.n < PASSES_MIN) {
 		for (size_t i = 0; i < s.n; i++)
 			seq_at(&s, i)->dropped = true;
 	} else {
 		pass_labels_find(classes, &s);
+		spill_writes(s.window, true);
 		pass_walls_find(&s, &src->holds);
+		spill_writes(s.window, false);
 	}
 	free(classes);
 }
@@ -340,12 +366,14 @@ static void finish(struct building *b, struct pass_table *ret, struct pass_spill
 {
 	struct pass_spill out = { .size = sizeof(struct pass) };
 	SCOPED_FREE uint32_t *order = mem_zalloc(found->n + 1, sizeof(*order));
+	SCOPED_FREE uint8_t *cls = mem_zalloc(found->n + 1, sizeof(*cls));
 	SCOPED_FREE uint16_t *shapes = mem_zalloc(found->n + 1, sizeof(*shapes));
 
+	spill_writes(found->window, false); /* it is complete */
 	join_threads(b, found, ran);
 	for (size_t t = 0; t < b->n_threads; t++)
 		if (!b->rules[t].why_none)
-			label_thread(b->src, found, b->threads[t].tid, order);
+			label_thread(b->src, found, b->threads[t].tid, order, cls);
 	pass_shapes_find(ret, found, shapes);
 	for (size_t i = 0; i < found->n; i++) {
 		const struct pass_found *f = pass_found_at(found, i);
@@ -380,7 +408,7 @@ static void choose(struct building *b, struct pass_table *ret)
 {
 	for (size_t t = 0; t < b->n_threads; t++) {
 		pass_rule_choose(&b->rules[t], b->threads[t].list, b->threads[t].n,
-				 b->symbols.n);
+				 b->symbols.n + 1); /* the last: PASS_SYMBOLS_MAX */
 		free(b->threads[t].list);
 		b->threads[t].list = NULL;
 		if (!b->rules[t].why_none)
@@ -399,6 +427,7 @@ void passes_build(struct pass_table *ret, const struct pass_source *src)
 	*ret = (struct pass_table){ 0 };
 	b->src = src;
 	b->ret = ret;
+	b->by_kernel = mem_zalloc(KERNELS_DIRECT, sizeof(*b->by_kernel));
 	b->cut = pass_cut_new(&found, &ran);
 	if (!src->run(src->arg, 1 + src->expected / PASS_ITEMS_MAX, learn, b)) {
 		ret->why_none = "the trace could not be read a second time";
@@ -423,6 +452,7 @@ void passes_build(struct pass_table *ret, const struct pass_source *src)
 	idmap_release(&b->symbols.by_key);
 	idmap_release(&b->by_tid);
 	idmap_release(&b->by_op);
+	free(b->by_kernel);
 	free(b->known);
 	free(b->flags);
 	free(b);

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "decoder/mem.h"
+#include "decoder/pass_score.h"
+#include "decoder/pass_string.h"
 
 #define MANY	      4u /* of a symbol: a burst of many pieces */
 #define SYMBOLS_TRIED 32u
@@ -20,15 +22,16 @@
 struct burst {
 	size_t from, to; /* items */
 	uint64_t weight;
-	struct pass_set set;
-	uint32_t times;  /* of the symbol that is tried */
+	/* Of the symbol that is tried, and where: in the string's list of its places. */
+	uint32_t times, first;
 	bool graph;
 };
 
 struct bursts {
 	const struct pass_rule *waits;
-	const struct pass_item *items;
-	size_t n_items;
+	const struct pass_string *string;
+	struct pass_scoring *scoring;
+	const struct pass_item *items; /* of the string */
 	struct burst *list;
 	size_t n, cap;
 	uint64_t weight;       /* of all */
@@ -39,32 +42,46 @@ struct bursts {
 	size_t n_sizes;
 };
 
-/* The first and the last have one known end only. */
-static void bursts_find(struct bursts *b)
+static bool has_graph(const struct pass_item *items, size_t from, size_t to)
 {
-	struct burst now = { 0 };
+	for (size_t i = from; i < to; i++)
+		if (items[i].flags & ITEM_GRAPH)
+			return true;
+	return false;
+}
+
+static uint64_t weight_of(const struct bursts *b, size_t from, size_t to)
+{
+	return b->string->sums[to].weight - b->string->sums[from].weight;
+}
+
+/* The first and the last have one known end only. */
+static void bursts_find(struct bursts *b, const uint64_t *cuts)
+{
+	const struct pass_string *s = b->string;
+	size_t from = 0, first = 0;
 	bool open = false;
 
-	for (size_t i = 0; i < b->n_items; i++) {
-		const struct pass_item *it = &b->items[i];
+	for (size_t w = 0; w < pass_string_words(s); w++)
+		for (uint64_t bits = cuts[w]; bits; bits &= bits - 1) {
+			const size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
 
-		if (!i || it->flags & ITEM_BREAK)
-			open = false;
-		else if (pass_rule_cuts(b->waits, it[-1].sym, it)) {
+			for (; first < s->n_firsts && s->firsts[first] < i; first++)
+				open = false;
 			if (open) {
-				now.to = i;
+				struct burst now = { .from = from,
+						     .to = i,
+						     .weight = weight_of(b, from, i),
+						     .graph = has_graph(s->items, from, i) };
+
 				MEM_MORE(b->list, b->n, b->cap);
 				b->list[b->n++] = now;
 				b->weight += now.weight;
 				b->replayed += now.graph ? now.weight : 0;
 			}
 			open = true;
-			now = (struct burst){ .from = i };
+			from = i;
 		}
-		now.weight += pass_item_weight(it);
-		now.graph |= (it->flags & ITEM_GRAPH) != 0;
-		pass_set_add(&now.set, it->sym);
-	}
 }
 
 struct symbol {
@@ -118,39 +135,50 @@ static size_t symbols_find(const struct bursts *b, struct symbol *ret)
 	return kept < SYMBOLS_TRIED ? kept : SYMBOLS_TRIED;
 }
 
-static bool cuts(const struct bursts *b, size_t i, uint32_t sym, uint8_t side)
+/* Where the symbol is in each burst. */
+static void places_find(struct bursts *b, uint32_t sym)
 {
-	return side == CUT_AFTER ? b->items[i - 1].sym == sym : b->items[i].sym == sym;
+	const uint32_t *at = b->string->at, end = b->string->first[sym + 1];
+	uint32_t p = b->string->first[sym];
+
+	for (size_t k = 0; k < b->n; k++) {
+		while (p < end && at[p] < b->list[k].from)
+			p++;
+		b->list[k].first = p;
+		while (p < end && at[p] < b->list[k].to)
+			p++;
+		b->list[k].times = p - b->list[k].first;
+	}
 }
 
-/* What is between two cuts of a burst. The median weight, 0: not of one size. *ret_set: of all. */
-static uint64_t pieces_find(struct bursts *b, uint32_t sym, uint8_t side, struct pass_set *ret_set)
+/* The next cut within burst x, from its place *p on, which goes on; 0: none. */
+static size_t next_cut(const struct bursts *b, const struct burst *x, uint8_t side, uint32_t *p)
+{
+	while (*p < x->first + x->times) {
+		const size_t i = b->string->at[(*p)++] + (side == CUT_AFTER);
+
+		if (i > x->from && i < x->to)
+			return i;
+	}
+	return 0;
+}
+
+/* The median weight of what is between two cuts of a burst; 0: not of one size. */
+static uint64_t pieces_find(struct bursts *b, uint8_t side)
 {
 	size_t alike = 0;
 	uint64_t median;
 
-	*ret_set = (struct pass_set){ { 0 } };
-	memset(b->known, 0, b->waits->n_marks);
 	b->n_sizes = 0;
 	for (size_t k = 0; k < b->n; k++) {
-		size_t from = 0;
+		const struct burst *x = &b->list[k];
+		size_t from = 0, i;
 
-		if (b->list[k].times < MANY)
+		if (x->times < MANY)
 			continue;
-		for (size_t i = b->list[k].from + 1; i < b->list[k].to; i++) {
-			uint64_t weight = 0;
-
-			if (!cuts(b, i, sym, side))
-				continue;
-			for (size_t j = from; from && j < i; j++) {
-				b->known[b->items[j].sym] = true;
-				pass_set_add(ret_set, b->items[j].sym);
-				weight += pass_item_weight(&b->items[j]);
-			}
+		for (uint32_t p = x->first; (i = next_cut(b, x, side, &p)); from = i)
 			if (from)
-				b->sizes[b->n_sizes++] = (uint32_t)weight;
-			from = i;
-		}
+				b->sizes[b->n_sizes++] = (uint32_t)weight_of(b, from, i);
 	}
 	if (!b->n_sizes)
 		return 0;
@@ -158,6 +186,27 @@ static uint64_t pieces_find(struct bursts *b, uint32_t sym, uint8_t side, struct
 	for (size_t i = 0; i < b->n_sizes; i++)
 		alike += b->sizes[i] * 2 >= median && b->sizes[i] <= median * 2;
 	return alike * 10 >= b->n_sizes * 9 ? median : 0;
+}
+
+/* What the pieces are made of: known, and the same as a set. */
+static void pieces_know(struct bursts *b, uint8_t side, struct pass_set *ret_set)
+{
+	*ret_set = (struct pass_set){ { 0 } };
+	memset(b->known, 0, b->waits->n_marks);
+	for (size_t k = 0; k < b->n; k++) {
+		const struct burst *x = &b->list[k];
+		size_t first = 0, last = 0, i;
+
+		if (x->times < MANY)
+			continue;
+		for (uint32_t p = x->first; (i = next_cut(b, x, side, &p)); last = i)
+			if (!first)
+				first = i;
+		for (i = first; i < last; i++) {
+			b->known[b->items[i].sym] = true;
+			pass_set_add(ret_set, b->items[i].sym);
+		}
+	}
 }
 
 /* Nothing but pieces: what one burst in ten has besides is a hiccup. */
@@ -184,6 +233,13 @@ static bool is_halved(const struct bursts *b, const struct burst *x, uint32_t sy
 	return x->times && b->items[side == CUT_AFTER ? x->to - 1 : x->from].sym != sym;
 }
 
+static bool is_like(const struct bursts *b, const struct burst *x, const struct pass_set *set)
+{
+	const struct pass_set own = pass_string_set(b->string, x->from, x->to);
+
+	return pass_set_common(&own, set) * 2 >= pass_set_count(&own);
+}
+
 /* Are there bursts that are one piece, and few that are neither one nor many? */
 static bool has_singles(const struct bursts *b, uint32_t sym, uint8_t side, uint64_t piece,
 			const struct pass_set *set)
@@ -200,24 +256,31 @@ static bool has_singles(const struct bursts *b, uint32_t sym, uint8_t side, uint
 			few++;
 		else if (x->weight > piece * 4)
 			odd += x->weight;
-		else if (x->weight * 4 >= piece &&
-			 (x->graph ||
-			  pass_set_common(&x->set, set) * 2 >= pass_set_count(&x->set)))
+		else if (x->weight * 4 >= piece && (x->graph || is_like(b, x, set)))
 			single++;
 	}
 	return single >= SINGLES_MIN && single * 2 >= many && few * 10 <= single + many &&
 	       odd * 5 <= b->weight;
 }
 
+static struct pass_score score(struct pass_scoring *scoring, const struct pass_string *s,
+			       const struct pass_rule *r)
+{
+	SCOPED_FREE uint64_t *cuts = mem_zalloc(pass_string_words(s), sizeof(*cuts));
+
+	pass_string_cuts(s, r, cuts);
+	return pass_score_of(scoring, cuts);
+}
+
 /* How the pieces follow each other within the bursts, as if there was nothing else. */
 static struct pass_score score_inside(struct bursts *b, uint32_t sym, uint8_t side)
 {
 	struct pass_rule r = { .n_marks = b->waits->n_marks };
+	struct pass_scoring *scoring;
+	struct pass_string sub;
 	struct pass_score ret;
 	size_t n = 0;
 
-	r.mark = mem_zalloc(r.n_marks, 1);
-	r.mark[sym] = side;
 	for (size_t k = 0; k < b->n; k++) {
 		if (b->list[k].times < MANY)
 			continue;
@@ -228,24 +291,28 @@ static struct pass_score score_inside(struct bursts *b, uint32_t sym, uint8_t si
 			n++;
 		}
 	}
-	ret = pass_score_of(&r, b->sub, n);
+	r.mark = mem_zalloc(r.n_marks, 1);
+	r.mark[sym] = side;
+	pass_string_init(&sub, b->sub, n, r.n_marks, UINT32_MAX);
+	scoring = pass_scoring_new(&sub);
+	ret = score(scoring, &sub, &r);
+	pass_scoring_free(scoring);
+	pass_string_release(&sub);
 	free(r.mark);
 	return ret;
 }
 
+/* places_find() was for this symbol. */
 static bool are_passes(struct bursts *b, uint32_t sym, uint8_t side)
 {
+	const uint64_t piece = pieces_find(b, side);
 	struct pass_score s;
 	struct pass_set set;
-	uint64_t piece;
 
-	for (size_t k = 0; k < b->n; k++) {
-		b->list[k].times = 0;
-		for (size_t i = b->list[k].from; i < b->list[k].to; i++)
-			b->list[k].times += b->items[i].sym == sym;
-	}
-	piece = pieces_find(b, sym, side, &set);
-	if (!piece || !has_singles(b, sym, side, piece, &set) || !all_known(b))
+	if (!piece)
+		return false;
+	pieces_know(b, side, &set);
+	if (!has_singles(b, sym, side, piece, &set) || !all_known(b))
 		return false;
 	s = score_inside(b, sym, side);
 	return s.recurring >= 0.8 && s.in_a_row >= 0.5 && !s.inside;
@@ -259,7 +326,7 @@ static void extend(struct pass_rule *ret, const struct bursts *b, uint32_t sym, 
 	ret->mark = mem_zalloc(ret->n_marks, 1);
 	memcpy(ret->mark, b->waits->mark, ret->n_marks);
 	ret->mark[sym] |= side;
-	ret->score = pass_score_of(ret, b->items, b->n_items);
+	ret->score = score(b->scoring, b->string, ret);
 	ret->score.at_wait = w->at_wait;
 	ret->score.waits_used = w->waits_used;
 	ret->score.loose = w->loose;
@@ -272,14 +339,15 @@ static double fits(const struct pass_score *s)
 	return 4 * s->uniform + s->recurring + s->gap / 4;
 }
 
-bool pass_rule_in_bursts(struct pass_rule *ret, const struct pass_rule *waits,
-			 const struct pass_item *items, size_t n)
+bool pass_rule_in_bursts(struct pass_rule *ret, const struct pass_rule *waits, const uint64_t *cuts,
+			 const struct pass_string *string, struct pass_scoring *scoring)
 {
-	struct bursts b = { .waits = waits, .items = items, .n_items = n };
+	struct bursts b = { .waits = waits, .string = string, .scoring = scoring,
+			    .items = string->items };
 	SCOPED_FREE struct symbol *symbols = mem_zalloc(waits->n_marks, sizeof(*symbols));
 	SCOPED_FREE bool *known = mem_zalloc(waits->n_marks, sizeof(*known));
-	SCOPED_FREE struct pass_item *sub = mem_zalloc(n, sizeof(*sub));
-	SCOPED_FREE uint32_t *sizes = mem_zalloc(n, sizeof(*sizes));
+	SCOPED_FREE struct pass_item *sub = mem_zalloc(string->n, sizeof(*sub));
+	SCOPED_FREE uint32_t *sizes = mem_zalloc(string->n, sizeof(*sizes));
 	uint32_t rarest = 0;
 	size_t n_symbols = 0;
 	bool found = false;
@@ -287,13 +355,14 @@ bool pass_rule_in_bursts(struct pass_rule *ret, const struct pass_rule *waits,
 	b.known = known;
 	b.sub = sub;
 	b.sizes = sizes;
-	bursts_find(&b);
+	bursts_find(&b, cuts);
 	/* Where all is replays, these are the passes; there are rules for that. */
 	if (b.replayed * 20 < b.weight * 19)
 		n_symbols = symbols_find(&b, symbols);
 	for (size_t i = 0; i < n_symbols; i++) {
 		if (rarest && symbols[i].count * 10ull > rarest * 12ull)
 			break;
+		places_find(&b, symbols[i].sym);
 		for (int left = 0; left < 2; left++) {
 			const uint8_t side = left ? CUT_AFTER : CUT_BEFORE;
 			struct pass_rule r;

@@ -6,16 +6,19 @@
 #define JITNESS_DECODER_PASS_BURST_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
 #include "decoder/pass_boundary.h"
+
+struct pass_scoring;
+struct pass_string;
 
 /*
  * *ret cuts where `waits` does and, without a wait too, at one symbol; it must be released. Its
  * score says of waits what that of `waits` says. false: nothing tells that many passes lie between
- * two waits. No errors; one thread.
+ * two waits. cuts: where `waits` cuts. No errors; one thread.
  */
-bool pass_rule_in_bursts(struct pass_rule *ret, const struct pass_rule *waits,
-			 const struct pass_item *items, size_t n);
+bool pass_rule_in_bursts(struct pass_rule *ret, const struct pass_rule *waits, const uint64_t *cuts,
+			 const struct pass_string *string, struct pass_scoring *scoring);
 
 #endif

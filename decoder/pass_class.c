@@ -1,7 +1,5 @@
 #include "decoder/pass_label.h"
 
-#include <string.h>
-
 static bool near(uint32_t a, uint32_t b, unsigned percent)
 {
 	return a * 100ull >= b * (100ull - percent) && b * 100ull >= a * (100ull - percent);
@@ -16,18 +14,21 @@ static bool near_blocks(uint64_t a, uint64_t b)
 	return a * 10 <= b * 13 + 40 && b * 10 <= a * 13 + 40;
 }
 
-static bool alike(const struct pass_class *c, uint64_t blocks, const struct pass_found *f,
-		  unsigned count)
+static bool mostly_common(const struct pass_set *a, const struct pass_set *b)
 {
-	const unsigned rep = pass_set_count(&c->set);
-	const unsigned most = rep > count ? rep : count;
+	const unsigned x = pass_set_count(a), y = pass_set_count(b);
 
-	const unsigned common = pass_set_common(&c->set, &f->set);
+	return pass_set_common(a, b) * 100 >= (x > y ? x : y) * 85;
+}
+
+static bool alike(const struct pass_class *c, uint64_t blocks, const struct pass_found *f)
+{
+	const bool same = pass_set_equal(&c->set, &f->set);
 	/* How many experts were hit changes the number of kernels, but not which they are. */
-	const unsigned percent = common == most ? 15 : 3;
+	const unsigned percent = same ? 15 : 3;
 
 	return near(c->items, f->items, percent) && near(c->inner, f->inner, percent) &&
-	       near_blocks(blocks, f->blocks) && common * 100 >= most * 85;
+	       near_blocks(blocks, f->blocks) && (same || mostly_common(&c->set, &f->set));
 }
 
 /*
@@ -48,18 +49,16 @@ static bool is_second_step(const struct pass_seq *s, size_t i)
 	       seq_at(s, i - 1)->blocks * 10 <= seq_at(s, i)->blocks * 16;
 }
 
-/* Classes that are full: what does not fit goes to the last one. */
+/* cls: of the one before. Classes that are full: what does not fit goes to the last one. */
 static uint32_t class_of(struct pass_classes *c, const struct pass_found *f,
-			 const struct pass_found *before, bool second_step)
+			 const struct pass_found *before, uint32_t cls, bool second_step)
 {
-	const unsigned count = pass_set_count(&f->set);
-
-	if (second_step && alike(&c->list[before->cls], f->blocks, f, count))
-		return before->cls;
-	if (before && alike(&c->list[before->cls], before->blocks, f, count))
-		return before->cls;
+	if (second_step && alike(&c->list[cls], f->blocks, f))
+		return cls;
+	if (before && alike(&c->list[cls], before->blocks, f))
+		return cls;
 	for (uint32_t i = 0; i < c->n; i++)
-		if (alike(&c->list[i], c->list[i].blocks, f, count))
+		if (alike(&c->list[i], c->list[i].blocks, f))
 			return i;
 	if (c->n == PASS_CLASSES_MAX)
 		return c->n - 1;
@@ -75,19 +74,17 @@ static uint32_t class_of(struct pass_classes *c, const struct pass_found *f,
 }
 
 /* Something that ran once: a pass when much of it runs in passes that recur, else set-up. */
-static bool stranger(const struct pass_classes *c, const struct pass_found *f,
+static bool stranger(const struct pass_classes *c, const struct pass_found *f, uint32_t cls,
 		     const struct pass_set *known, uint32_t smallest, uint32_t usual, size_t n)
 {
-	const unsigned count = pass_set_count(&f->set);
-
 	/* Next to nothing beside a pass: numbers drawn, a buffer filled, a token chosen. */
-	if (f->inner * 100ull < usual * 15ull && c->list[f->cls].count * 5ull <= n)
+	if (f->inner * 100ull < usual * 15ull && c->list[cls].count * 5ull <= n)
 		return true;
-	if (c->list[f->cls].count > 1)
+	if (c->list[cls].count > 1)
 		return false;
 	if (f->items * 10ull < smallest * 3ull)
 		return true;
-	if (pass_set_common(&f->set, known) * 10 >= count * 4)
+	if (pass_set_common(&f->set, known) * 10 >= pass_set_count(&f->set) * 4)
 		return false;
 	for (uint32_t i = 0; i < c->n; i++)
 		if (c->list[i].count > 1 &&
@@ -105,10 +102,9 @@ void pass_classes_find(struct pass_classes *ret, struct pass_seq *s)
 
 	*ret = (struct pass_classes){ .n = 0 };
 	for (size_t i = 0; i < s->n; i++) {
-		struct pass_found *f = seq_at(s, i);
-
-		f->cls = class_of(ret, f, i ? seq_at(s, i - 1) : NULL, is_second_step(s, i));
-		ret->list[f->cls].count++;
+		s->cls[i] = (uint8_t)class_of(ret, seq_at(s, i), i ? seq_at(s, i - 1) : NULL,
+					      i ? s->cls[i - 1] : 0, is_second_step(s, i));
+		ret->list[s->cls[i]].count++;
 	}
 	for (uint32_t i = 0; i < ret->n; i++) {
 		if (ret->list[i].count < 2)
@@ -128,10 +124,12 @@ void pass_classes_find(struct pass_classes *ret, struct pass_seq *s)
 		struct pass_found *f = seq_at(s, i);
 
 		/* Written only where it must be: most pages of a long list are only read. */
-		if (stranger(ret, f, &known, smallest, usual, s->n))
+		if (stranger(ret, f, s->cls[i], &known, smallest, usual, s->n)) {
 			f->dropped = true;
-		else
-			s->order[kept++] = s->order[i];
+			continue;
+		}
+		s->order[kept] = s->order[i];
+		s->cls[kept++] = s->cls[i];
 	}
 	s->n = kept;
 }

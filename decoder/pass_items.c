@@ -1,12 +1,6 @@
 #include "decoder/pass_items.h"
 
 #include "decoder/process_model.h"
-#include "trace/event.h"
-
-bool pass_op_is_wait(const struct op *op)
-{
-	return op->kind == OP_SYNC && op->symbol != SYNC_OF_STREAM_WAIT;
-}
 
 /*
  * A graph that is recorded anew, for an address or a shape that changed, is the same code: graphs with the
@@ -37,29 +31,4 @@ uint32_t pass_symbol(struct pass_symbols *s, const struct process *p, const stru
 		return PASS_SYMBOLS_MAX - 1;
 	idmap_put(&s->by_key, key, s->n);
 	return s->n++;
-}
-
-bool pass_step(struct pass_cursor *c, const struct op *op, uint32_t sym, struct pass_item *ret)
-{
-	uint64_t gap;
-
-	if (pass_op_is_wait(op)) {
-		c->waited = true;
-		if (op->host_end > c->at)
-			c->at = op->host_end;
-		return false;
-	}
-	gap = c->at && op->host_start > c->at ? op->host_start - c->at : 0;
-	*ret = (struct pass_item){
-		.blocks = op->grid,
-		.gap_ns = gap > UINT32_MAX ? UINT32_MAX : (uint32_t)gap,
-		.sym = sym,
-		.flags = (uint8_t)((c->waited ? ITEM_WAIT : 0) |
-				   (op->kind == OP_GRAPH ? ITEM_GRAPH : 0)),
-	};
-	c->waited = false;
-	c->left = sym + 1;
-	if (op->host_end > c->at)
-		c->at = op->host_end;
-	return true;
 }

@@ -12,6 +12,7 @@
 
 #include "decoder/idmap.h"
 #include "decoder/op_stream.h"
+#include "trace/event.h"
 
 #define PASS_ITEMS_MAX (1u << 18) /* of all threads together, about */
 #define PASS_THREADS_MAX 256u
@@ -59,11 +60,38 @@ static inline bool pass_op_is_item(const struct op *op)
 	return (op->kind == OP_KERNEL || op->kind == OP_GRAPH) && !op->captured;
 }
 /* An operation for which the host stood still until the GPU was done. */
-bool pass_op_is_wait(const struct op *op);
+static inline bool pass_op_is_wait(const struct op *op)
+{
+	return op->kind == OP_SYNC && op->symbol != SYNC_OF_STREAM_WAIT;
+}
 /* p may be NULL: graphs by their id alone. */
 uint32_t pass_symbol(struct pass_symbols *s, const struct process *p, const struct op *op);
 /* *ret is the item of op; the cursor goes on. op must be an item or a wait; false: a wait. */
-bool pass_step(struct pass_cursor *c, const struct op *op, uint32_t sym, struct pass_item *ret);
+static inline bool pass_step(struct pass_cursor *c, const struct op *op, uint32_t sym,
+			     struct pass_item *ret)
+{
+	uint64_t gap;
+
+	if (pass_op_is_wait(op)) {
+		c->waited = true;
+		if (op->host_end > c->at)
+			c->at = op->host_end;
+		return false;
+	}
+	gap = c->at && op->host_start > c->at ? op->host_start - c->at : 0;
+	*ret = (struct pass_item){
+		.blocks = op->grid,
+		.gap_ns = gap > UINT32_MAX ? UINT32_MAX : (uint32_t)gap,
+		.sym = sym,
+		.flags = (uint8_t)((c->waited ? ITEM_WAIT : 0) |
+				   (op->kind == OP_GRAPH ? ITEM_GRAPH : 0)),
+	};
+	c->waited = false;
+	c->left = sym + 1;
+	if (op->host_end > c->at)
+		c->at = op->host_end;
+	return true;
+}
 /* Kernels, those of a replay too. */
 static inline uint64_t pass_item_weight(const struct pass_item *i)
 {

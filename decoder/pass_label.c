@@ -17,10 +17,10 @@ double pass_work_ratio(const struct pass_found *a, const struct pass_found *b)
 
 size_t pass_next(const struct pass_classes *c, const struct pass_seq *s, size_t i)
 {
-	const uint32_t family = c->list[seq_at(s, i)->cls].family;
+	const uint32_t family = c->list[s->cls[i]].family;
 
 	for (i++; i < s->n; i++)
-		if (c->list[seq_at(s, i)->cls].family == family)
+		if (c->list[s->cls[i]].family == family)
 			return i;
 	return s->n;
 }
@@ -56,13 +56,13 @@ static struct run run_at(const struct pass_classes *c, const struct pass_seq *s,
 	struct run r = { i, i, 1, s->n, reset, NULL };
 
 	for (size_t k = pass_next(c, s, i); k < s->n; k = pass_next(c, s, k)) {
-		const struct pass_found *f = seq_at(s, k);
-
-		if (f->cls != start->cls || (grows && is_reset(start, before, f))) {
+		/* Of most passes the class is enough. */
+		if (s->cls[k] != s->cls[i] || (grows && is_reset(start, before, seq_at(s, k)))) {
 			r.next = k;
 			return r;
 		}
-		before = f;
+		if (grows)
+			before = seq_at(s, k);
 		r.last = k;
 		r.n++;
 	}
@@ -84,10 +84,10 @@ static void each_run(struct pass_classes *c, const struct pass_seq *s, run_fn fn
 		size_t i = 0, n = 0;
 		bool reset = false;
 
-		while (i < s->n && c->list[seq_at(s, i)->cls].family != family)
+		while (i < s->n && c->list[s->cls[i]].family != family)
 			i++;
 		for (; i < s->n; n++) {
-			const uint32_t cls = seq_at(s, i)->cls;
+			const uint32_t cls = s->cls[i];
 			struct run *r = &ring[n % 4];
 
 			*r = run_at(c, s, i, reset, grows(&c->list[cls]));
@@ -96,7 +96,7 @@ static void each_run(struct pass_classes *c, const struct pass_seq *s, run_fn fn
 				ring[(n - 3) % 4].before = NULL;
 			fn(c, s, r);
 			i = r->next;
-			reset = i < s->n && seq_at(s, i)->cls == cls;
+			reset = i < s->n && s->cls[i] == cls;
 		}
 	}
 }
@@ -130,7 +130,7 @@ static void families_find(struct pass_classes *c, const struct pass_seq *s)
 			continue;
 		}
 		gap++;
-		if (after && f->cls == common) {
+		if (after && s->cls[i] == common) {
 			seen++;
 			up += first && f->blocks > first;
 			first = f->blocks;
@@ -172,7 +172,7 @@ static void count_growth(struct pass_classes *c, const struct pass_seq *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct pass_found *a = seq_at(s, i), *b;
-		struct pass_class *k = &c->list[a->cls];
+		struct pass_class *k = &c->list[s->cls[i]];
 		size_t j = pass_next(c, s, i);
 
 		k->tokens += a->token;
@@ -182,9 +182,9 @@ static void count_growth(struct pass_classes *c, const struct pass_seq *s)
 		k->training += a->training;
 		if (j == s->n)
 			continue;
-		b = seq_at(s, j);
-		if (b->cls != a->cls)
+		if (s->cls[j] != s->cls[i])
 			continue;
+		b = seq_at(s, j);
 		k->pairs++;
 		k->inputs += b->in_copies > 0;
 		k->up += is_growth(a, b);
@@ -196,7 +196,7 @@ static void count_runs(struct pass_classes *c, const struct pass_seq *s, const s
 {
 	const struct run *before = r->before;
 	const struct pass_found *f = seq_at(s, r->last);
-	struct pass_class *k = &c->list[f->cls];
+	struct pass_class *k = &c->list[s->cls[r->last]];
 
 	if (r->n < RUN_MIN)
 		return;
@@ -209,8 +209,8 @@ static void count_runs(struct pass_classes *c, const struct pass_seq *s, const s
 	if (before && before->n < RUN_MIN && !r->reset && !seq_at(s, before->last)->edge) {
 		k->led++;
 		k->led_input += seq_at(s, before->last)->in_copies > 0;
-		k->led_kinds += k->leader && k->leader != seq_at(s, before->last)->cls + 1;
-		k->leader = seq_at(s, before->last)->cls + 1;
+		k->led_kinds += k->leader && k->leader != s->cls[before->last] + 1u;
+		k->leader = s->cls[before->last] + 1u;
 		k->leaders[(k->leader - 1) / 64] |= 1ull << (k->leader - 1) % 64;
 		c->list[k->leader - 1].leads++;
 		k->led_more += pass_work_ratio(seq_at(s, before->last), f) >= 1.15;
@@ -270,12 +270,12 @@ static void decide(struct pass_class *k)
 static void count_beside(struct pass_classes *c, const struct pass_seq *s, const struct run *r)
 {
 	const struct run *before = r->before;
-	struct pass_class *k = &c->list[seq_at(s, r->first)->cls], *b;
+	struct pass_class *k = &c->list[s->cls[r->first]], *b;
 	double ratio;
 
 	if (!before || r->reset)
 		return;
-	b = &c->list[seq_at(s, before->last)->cls];
+	b = &c->list[s->cls[before->last]];
 	ratio = pass_work_ratio(seq_at(s, before->last), seq_at(s, r->first));
 	if (ratio < 0.6 || ratio > 1.67 ||
 	    !seq_at(s, before->last)->read_bytes != !seq_at(s, r->first)->read_bytes)
@@ -347,19 +347,19 @@ static void count_chunks(struct pass_classes *c, const struct pass_seq *s, const
 	const struct pass_found *step = seq_at(s, r->first);
 	const struct run *x = r->before;
 
-	if (!c->list[step->cls].decode)
+	if (!c->list[s->cls[r->first]].decode)
 		return;
 	if (x && x->n < RUN_MIN && x->before &&
-	    (!c->list[seq_at(s, x->first)->cls].decode ||
-	     seq_at(s, x->first)->cls == seq_at(s, x->before->first)->cls))
+	    (!c->list[s->cls[x->first]].decode ||
+	     s->cls[x->first] == s->cls[x->before->first]))
 		x = x->before;
-	if (!x || x->n < RUN_MIN || seq_at(s, x->first)->cls == step->cls ||
+	if (!x || x->n < RUN_MIN || s->cls[x->first] == s->cls[r->first] ||
 	    !is_chunk_of(seq_at(s, x->last), step))
 		return;
-	if (x->before && (!c->list[seq_at(s, x->before->first)->cls].decode ||
+	if (x->before && (!c->list[s->cls[x->before->first]].decode ||
 			  !is_chunk_of(seq_at(s, x->first), seq_at(s, x->before->last))))
 		return;
-	c->list[seq_at(s, x->first)->cls].chunk_runs++;
+	c->list[s->cls[x->first]].chunk_runs++;
 }
 
 static void decide_chunks(struct pass_class *k)
@@ -380,13 +380,17 @@ void pass_label_set(struct pass_found *f, enum pass_label l, const int8_t *vote)
 	f->pass.confidence = (uint8_t)(sum < 0 ? 0 : sum > 99 ? 99 : sum);
 }
 
-static void label_prefill(struct pass_classes *c, struct pass_found *f,
-			  const struct pass_found *step, bool reset, bool input)
+/* Pass i, before the steps of which one is at `at`. */
+static void label_prefill(struct pass_classes *c, const struct pass_seq *s, size_t i, size_t at,
+			  bool reset, bool input)
 {
-	const struct pass_class *k = &c->list[step->cls];
-	const double ratio = c->list[f->cls].chunk ? time_ratio(f, step) : pass_work_ratio(f, step);
+	struct pass_class *own = &c->list[s->cls[i]];
+	const struct pass_class *k = &c->list[s->cls[at]];
+	struct pass_found *f = seq_at(s, i);
+	const struct pass_found *step = seq_at(s, at);
+	const double ratio = own->chunk ? time_ratio(f, step) : pass_work_ratio(f, step);
 	/* A prompt that was compiled takes less time than a step that was not. */
-	const bool leads = f->waited && c->list[f->cls].leads >= 3 && k->vote[VOTE_RUN] >= 60;
+	const bool leads = f->waited && own->leads >= 3 && k->vote[VOTE_RUN] >= 60;
 	int8_t vote[VOTE_COUNT] = { 0 };
 
 	vote[VOTE_RUN] = 60;
@@ -398,28 +402,27 @@ static void label_prefill(struct pass_classes *c, struct pass_found *f,
 		vote[VOTE_INPUT] = -40;
 	vote[VOTE_KERNELS] = f->one_row < step->one_row ? 10 : 0;
 	pass_label_set(f, PASS_PREFILL, vote);
-	c->list[f->cls].as_prefill += f->pass.label == PASS_PREFILL;
+	own->as_prefill += f->pass.label == PASS_PREFILL;
 }
 
 /* What lies before the steps of which `step` is one: their prompt. */
 static void label_before(struct pass_classes *c, const struct pass_seq *s, const struct run *r,
-			 const struct pass_found *step, bool anew, bool told)
+			 size_t step, bool anew, bool told)
 {
-	const bool chunk = c->list[seq_at(s, r->first)->cls].chunk;
+	const bool chunk = c->list[s->cls[r->first]].chunk;
 
 	if (r->n >= RUN_MIN && !chunk)
 		return;
 	for (size_t i = r->first; i <= r->last; i = pass_next(c, s, i))
-		if (i == r->last || chunk || pass_work_ratio(seq_at(s, i), step) >= 1.15)
-			label_prefill(c, seq_at(s, i), step, anew,
-				      seq_at(s, i)->in_copies > 0 && told);
+		if (i == r->last || chunk || pass_work_ratio(seq_at(s, i), seq_at(s, step)) >= 1.15)
+			label_prefill(c, s, i, step, anew, seq_at(s, i)->in_copies > 0 && told);
 }
 
 static void label_run(struct pass_classes *c, const struct pass_seq *s, const struct run *r)
 {
 	const struct run *before = r->before;
-	struct pass_class *k = &c->list[seq_at(s, r->first)->cls];
-	const struct pass_class *b = before ? &c->list[seq_at(s, before->last)->cls] : NULL;
+	struct pass_class *k = &c->list[s->cls[r->first]];
+	const struct pass_class *b = before ? &c->list[s->cls[before->last]] : NULL;
 	/* With a cache that grows, fewer blocks than at the end of the run before: it began anew. */
 	const bool anew = k->vote[VOTE_GROWTH] && k->last_blocks > seq_at(s, r->first)->blocks;
 	const bool told = k->inputs * 10 <= k->pairs;
@@ -443,20 +446,19 @@ static void label_run(struct pass_classes *c, const struct pass_seq *s, const st
 		if (told && f->in_copies && (i != r->first || !b || b->decode)) {
 			size_t second = pass_next(c, s, i);
 
-			label_prefill(c, f, seq_at(s, second < s->n ? second : i), false, true);
+			label_prefill(c, s, i, second < s->n ? second : i, false, true);
 		}
 	}
 	if (r->reset) {
 		size_t second = pass_next(c, s, r->first);
 
-		label_prefill(c, seq_at(s, r->first),
-			      seq_at(s, second < s->n ? second : r->first), true, false);
+		label_prefill(c, s, r->first, second < s->n ? second : r->first, true, false);
 	} else if (b && !b->decode) {
-		label_before(c, s, before, seq_at(s, r->last), anew, told);
+		label_before(c, s, before, r->last, anew, told);
 		/* The last part of a prompt, and those before it. */
 		if (before->n < RUN_MIN && before->before &&
-		    c->list[seq_at(s, before->before->first)->cls].chunk)
-			label_before(c, s, before->before, seq_at(s, r->last), anew, told);
+		    c->list[s->cls[before->before->first]].chunk)
+			label_before(c, s, before->before, r->last, anew, told);
 	}
 }
 
@@ -472,14 +474,16 @@ static bool are_prompts(const struct pass_class *k)
 static void label_rest(struct pass_classes *c, const struct pass_seq *s)
 {
 	for (size_t i = 0; i + 1 < s->n; i++)
-		c->list[seq_at(s, i)->cls].before_steps +=
-			c->list[seq_at(s, i + 1)->cls].decode;
+		c->list[s->cls[i]].before_steps +=
+			c->list[s->cls[i + 1]].decode;
 	for (size_t i = 0; i < s->n; i++) {
-		struct pass_found *f = seq_at(s, i);
-		const struct pass_class *k = &c->list[f->cls];
 		int8_t vote[VOTE_COUNT] = { 0 };
+		struct pass_found *f;
 
-		if (f->pass.label != PASS_UNLABELLED || !are_prompts(k))
+		if (!are_prompts(&c->list[s->cls[i]]))
+			continue;
+		f = seq_at(s, i);
+		if (f->pass.label != PASS_UNLABELLED)
 			continue;
 		vote[VOTE_WORK] = PASS_LABEL_MIN;
 		pass_label_set(f, PASS_PREFILL, vote);
@@ -501,7 +505,9 @@ void pass_labels_find(struct pass_classes *c, const struct pass_seq *s)
 	each_run(c, s, count_chunks);
 	for (uint32_t i = 0; i < c->n; i++)
 		decide_chunks(&c->list[i]);
+	spill_writes(s->window, true);
 	each_run(c, s, label_run);
+	spill_writes(s->window, false);
 	label_rest(c, s);
 	pass_mixed_find(c, s);
 	pass_warmup_find(s);

@@ -14,6 +14,7 @@ struct pass_seq {
 	struct pass_found *list;
 	struct spill_window *window; /* of list */
 	uint32_t *order; /* indices in list */
+	uint8_t *cls;    /* of the passes, by class: apart, because most walks need no more of most passes */
 	size_t n;
 };
 static inline struct pass_found *seq_at(const struct pass_seq *s, size_t i)
@@ -56,7 +57,7 @@ struct pass_classes {
 	uint32_t n;
 };
 
-/* Sets cls of every pass, and dropped of those that are like no other; s loses these. */
+/* Sets the classes, and dropped of passes that are like no other; s loses these. */
 void pass_classes_find(struct pass_classes *ret, struct pass_seq *s);
 /* Work of a against work of b: blocks, or GPU time where graphs hide the blocks. */
 double pass_work_ratio(const struct pass_found *a, const struct pass_found *b);

@@ -30,6 +30,7 @@ struct member {
 	struct pass_found *f;
 	const struct pass_found *before, *after; /* of its family; NULL: none */
 	const struct pass_found *step;           /* decode step seen last; NULL: none */
+	uint32_t cls, cls_before, cls_after, cls_step; /* of these, as far as there are any */
 	uint32_t running; /* sequences before it, in bytes; 0: not known */
 	bool apart;
 	bool joins; /* a sequence joins in one of the passes right after it */
@@ -85,22 +86,27 @@ static void each_member(const struct pass_classes *c, const struct pass_seq *s, 
 	struct member m = { .running = 0 };
 	size_t i = 0, next;
 
-	while (i < s->n && c->list[seq_at(s, i)->cls].family != family)
+	while (i < s->n && c->list[s->cls[i]].family != family)
 		i++;
 	for (; i < s->n; i = next) {
 		const struct pass_found *f = m.f = seq_at(s, i);
 		const bool decode = f->pass.label == PASS_DECODE;
 
 		next = pass_next(c, s, i);
+		m.cls = s->cls[i];
 		m.after = next < s->n ? seq_at(s, next) : NULL;
+		m.cls_after = next < s->n ? s->cls[next] : 0;
 		m.apart = is_apart(b, &m);
 		m.joins = joins_after(c, s, next, read_of(f));
 		fn(b, &m);
 		if (read_of(f))
 			m.running = read_of(f) + (m.apart ? m.running : 0);
-		if (decode)
+		if (decode) {
 			m.step = f;
+			m.cls_step = m.cls;
+		}
 		m.before = f;
+		m.cls_before = m.cls;
 	}
 }
 
@@ -126,7 +132,7 @@ static bool shrank(const struct member *m)
 	const struct pass_found *a = m->before, *b = m->f;
 	unsigned n = 0, down = 0;
 
-	if (!a || a->cls != b->cls || a->pass.label != PASS_DECODE || b->pass.graph_launches)
+	if (!a || m->cls_before != m->cls || a->pass.label != PASS_DECODE || b->pass.graph_launches)
 		return false;
 	for (unsigned i = 0; i < PASS_PARTS; i++) {
 		n += a->part[i] > 0;
@@ -180,7 +186,7 @@ static bool has_more_rows(const struct batch *b, const struct member *m)
 	const struct pass_found *f = m->f;
 	unsigned n = 0, up = 0;
 
-	if (!comparable(b, f, m->step) || f->cls != m->step->cls || f->pass.graph_launches)
+	if (!comparable(b, f, m->step) || m->cls != m->cls_step || f->pass.graph_launches)
 		return false;
 	for (unsigned i = 0; i < PASS_PARTS; i++) {
 		n += f->part[i] > 0;
@@ -209,8 +215,8 @@ static void step_of_few(const struct member *m)
 	const struct pass_found *a = m->before, *b = m->after;
 	int8_t vote[VOTE_COUNT] = { 0 };
 
-	if ((!a || a->cls != m->f->cls || read_of(a) < read_of(m->f)) &&
-	    (!b || b->cls != m->f->cls || read_of(b) > read_of(m->f)))
+	if ((!a || m->cls_before != m->cls || read_of(a) < read_of(m->f)) &&
+	    (!b || m->cls_after != m->cls || read_of(b) > read_of(m->f)))
 		return;
 	vote[VOTE_ROWS] = PASS_LABEL_MIN;
 	pass_label_set(m->f, PASS_DECODE, vote);

@@ -1,13 +1,15 @@
-/* Scores what a rule makes of the items; pass_find.h says what counts and why. */
+#include "decoder/pass_score.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "decoder/idmap.h"
 #include "decoder/mem.h"
-#include "decoder/pass_boundary.h"
+#include "decoder/pass_gaps.h"
+#include "decoder/pass_string.h"
 
 #define KINDS_MAX 256u
-#define GAPS_MAX  65536u
+#define MEMO      1024u /* contents whose kind is known; a power of two */
 
 struct segment {
 	uint64_t blocks, weight; /* weight: kernels, those of replays too */
@@ -15,7 +17,8 @@ struct segment {
 	bool joined; /* nothing is missing between it and the one before */
 };
 
-struct scoring {
+struct pass_scoring {
+	const struct pass_string *s;
 	struct segment *list;
 	size_t n, cap;
 	struct kind {
@@ -25,10 +28,15 @@ struct scoring {
 		uint32_t count;
 	} kinds[KINDS_MAX];
 	uint32_t n_kinds;
-	uint32_t *begins, *ends; /* by symbol */
-	uint32_t n_symbols;
-	uint32_t *cut_gaps, *other_gaps;
-	size_t n_cut_gaps, n_other_gaps;
+	/* Most segments have what one before them had: no need to look at it again. */
+	struct memo {
+		uint64_t mixed; /* pass_string.h; never 0 */
+		uint32_t kind;
+	} memo[MEMO];
+	uint32_t *begins, *ends; /* by symbol; zero between two rules */
+	uint32_t begin_most, end_most;
+	uint32_t *cut_gaps;
+	size_t n_cut_gaps;
 };
 
 uint64_t pass_set_hash(const struct pass_set *s)
@@ -58,22 +66,28 @@ unsigned pass_set_common(const struct pass_set *a, const struct pass_set *b)
 	return n;
 }
 
-static uint32_t kind_of(struct scoring *s, const struct pass_set *set, uint32_t items,
-			uint64_t weight)
+static uint32_t kind_find(struct pass_scoring *s, size_t from, size_t to)
 {
-	uint64_t hash = pass_set_hash(set);
+	const struct pass_set set = pass_string_set(s->s, from, to);
+	const uint64_t hash = pass_set_hash(&set);
 	uint32_t i = 0;
 
 	while (i < s->n_kinds && s->kinds[i].hash != hash)
 		i++;
-	if (i == KINDS_MAX)
-		return KINDS_MAX;
-	if (i == s->n_kinds)
-		s->kinds[s->n_kinds++] = (struct kind){ .hash = hash, .set = *set };
-	s->kinds[i].items += items;
-	s->kinds[i].weight += weight;
-	s->kinds[i].count++;
+	if (i == s->n_kinds && i < KINDS_MAX)
+		s->kinds[s->n_kinds++] = (struct kind){ .hash = hash, .set = set };
 	return i;
+}
+
+/* KINDS_MAX: there is no room for its kind. */
+static uint32_t kind_of(struct pass_scoring *s, size_t from, size_t to)
+{
+	const uint64_t mixed = s->s->sums[to].mixed - s->s->sums[from].mixed;
+	struct memo *m = &s->memo[mixed & (MEMO - 1)];
+
+	if (m->mixed != mixed || !mixed)
+		*m = (struct memo){ mixed, kind_find(s, from, to) };
+	return m->kind;
 }
 
 /* Reorders, but does not sort: it is done for each rule, and was most of the time of a short trace. */
@@ -106,29 +120,13 @@ uint32_t pass_median(uint32_t *list, size_t n)
 	return n ? list[lo] : 0;
 }
 
-static void gap_note(uint32_t *list, size_t *n, uint32_t gap)
-{
-	if (*n < GAPS_MAX)
-		list[(*n)++] = gap;
-}
-
 /* --- what the segments have in common */
-
-static uint32_t largest(const uint32_t *counts, uint32_t n)
-{
-	uint32_t most = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (counts[i] > most)
-			most = counts[i];
-	return most;
-}
 
 /*
  * A step with a cache that grows has a few more blocks than the one before. Layers have exactly as many;
  * passes of changing prompts have more or less.
  */
-static double growth_of(const struct scoring *s)
+static double growth_of(const struct pass_scoring *s)
 {
 	size_t pairs = 0, up = 0, down = 0;
 
@@ -151,7 +149,7 @@ static double growth_of(const struct scoring *s)
  * Layers of a pass, cut anywhere in the layer: most segments are equal, and after every n of them comes one
  * that has the same and more: the last layer, the head, the next pass's embedding.
  */
-static bool inside_of(const struct scoring *s)
+static bool inside_of(const struct pass_scoring *s)
 {
 	uint32_t best = 0, run = 0, n_runs = 0, n_others = 0, n_more = 0, same = 0, usual;
 	SCOPED_FREE uint32_t *runs = NULL;
@@ -191,7 +189,7 @@ static bool inside_of(const struct scoring *s)
 }
 
 /* Two in five are small, and all of these together next to nothing: a token chosen between two passes. */
-static bool scraps_of(const struct scoring *s)
+static bool scraps_of(const struct pass_scoring *s)
 {
 	uint64_t all = 0, squares = 0, small = 0;
 	size_t n_small = 0;
@@ -208,7 +206,7 @@ static bool scraps_of(const struct scoring *s)
 	return n_small * 5 >= s->n * 2 && small * 6 <= all;
 }
 
-static double in_a_row_of(const struct scoring *s)
+static double in_a_row_of(const struct pass_scoring *s)
 {
 	size_t pairs = 0, same = 0;
 
@@ -219,9 +217,11 @@ static double in_a_row_of(const struct scoring *s)
 	return pairs ? (double)same / (double)pairs : 0;
 }
 
-static void conclude(struct scoring *s, struct pass_score *r, uint64_t weight, size_t waits,
+static void conclude(struct pass_scoring *s, struct pass_score *r, const uint64_t *cuts,
 		     size_t waits_cut)
 {
+	const uint64_t weight = s->s->sums[s->s->n].weight;
+	const size_t waits = s->s->n_waits;
 	uint64_t covered = 0, recurring = 0, items = 0;
 	double distinct = 0;
 	SCOPED_FREE uint32_t *sizes = mem_zalloc(s->n + 1, sizeof(*sizes));
@@ -237,82 +237,116 @@ static void conclude(struct scoring *s, struct pass_score *r, uint64_t weight, s
 		distinct += (double)s->kinds[k].count * pass_set_count(&s->kinds[k].set);
 	}
 	r->median = pass_median(sizes, s->n);
-	r->cover = (double)covered / (double)weight;
+	r->cover = (double)covered / (double)(weight ? weight : 1);
 	r->recurring = covered ? (double)recurring / (double)covered : 0;
 	r->at_wait = r->cuts ? (double)waits_cut / (double)r->cuts : 0;
 	r->waits_used = waits ? (double)waits_cut / (double)waits : 0;
 	r->repeats = distinct > 0 ? (double)items / distinct : 0;
 	if (s->n) {
-		uint32_t a = largest(s->begins, s->n_symbols), b = largest(s->ends, s->n_symbols);
+		const uint32_t most = s->begin_most > s->end_most ? s->begin_most : s->end_most;
 
-		r->uniform = fmin(1, (double)(a > b ? a : b) / (double)s->n);
+		r->uniform = fmin(1, (double)most / (double)s->n);
 	}
 	r->gap = log2((1000.0 + pass_median(s->cut_gaps, s->n_cut_gaps)) /
-		      (1000.0 + pass_median(s->other_gaps, s->n_other_gaps)));
+		      (1000.0 + pass_gaps_median_without(s->s->gaps, cuts)));
 	r->growth = growth_of(s);
 	r->scraps = scraps_of(s);
 	r->in_a_row = in_a_row_of(s);
 	r->inside = r->growth < 0.3 && inside_of(s);
 }
 
-struct pass_score pass_score_of(const struct pass_rule *rule, const struct pass_item *items,
-				size_t n)
+/* --- the segments */
+
+struct pass_scoring *pass_scoring_new(const struct pass_string *string)
 {
-	struct scoring *s = mem_zalloc(1, sizeof(*s));
-	struct pass_score r = { 0 };
-	struct segment now = { 0 };
-	struct pass_set set = { { 0 } };
-	size_t waits = 0, waits_cut = 0;
-	uint64_t weight = 0;
-	unsigned before = 0;
-	bool open = false, joined = false;
+	struct pass_scoring *s = mem_zalloc(1, sizeof(*s));
 
-	s->n_symbols = rule->n_marks;
-	s->begins = mem_zalloc(s->n_symbols + 1, sizeof(*s->begins));
-	s->ends = mem_zalloc(s->n_symbols + 1, sizeof(*s->ends));
-	s->cut_gaps = mem_zalloc(GAPS_MAX, sizeof(*s->cut_gaps));
-	s->other_gaps = mem_zalloc(GAPS_MAX, sizeof(*s->other_gaps));
-	for (size_t i = 0; i < n; i++) {
-		const bool first = !i || items[i].flags & ITEM_BREAK;
-		const bool wait = !first && items[i].flags & ITEM_WAIT;
-		const unsigned after = pass_rule_mark(rule, items[i].sym);
-		const bool cut = !first && pass_rule_cuts_between(rule, before, after, &items[i]);
+	s->s = string;
+	s->begins = mem_zalloc(string->symbols, sizeof(*s->begins));
+	s->ends = mem_zalloc(string->symbols, sizeof(*s->ends));
+	s->cut_gaps = mem_zalloc(PASS_GAPS_MAX, sizeof(*s->cut_gaps));
+	return s;
+}
 
-		before = after;
-		waits += wait;
-		if (first)
-			open = joined = false;
-		else
-			gap_note(cut ? s->cut_gaps : s->other_gaps,
-				 cut ? &s->n_cut_gaps : &s->n_other_gaps, items[i].gap_ns);
-		if (cut) {
-			r.cuts++;
-			waits_cut += wait;
-			if (open) {
-				now.kind = kind_of(s, &set, now.items, now.weight);
-				now.joined = joined;
-				MEM_MORE(s->list, s->n, s->cap);
-				s->list[s->n++] = now;
-				s->ends[items[i - 1].sym]++;
-				joined = true;
-			}
-			s->begins[items[i].sym]++;
-			open = true;
-			now = (struct segment){ 0 };
-			set = (struct pass_set){ { 0 } };
-		}
-		now.items++;
-		now.blocks += items[i].blocks;
-		now.weight += pass_item_weight(&items[i]);
-		weight += pass_item_weight(&items[i]);
-		pass_set_add(&set, items[i].sym);
-	}
-	conclude(s, &r, weight ? weight : 1, waits, waits_cut);
+void pass_scoring_free(struct pass_scoring *s)
+{
 	free(s->list);
 	free(s->begins);
 	free(s->ends);
 	free(s->cut_gaps);
-	free(s->other_gaps);
 	free(s);
+}
+
+static void count(uint32_t *counts, uint32_t sym, uint32_t *most)
+{
+	if (++counts[sym] > *most)
+		*most = counts[sym];
+}
+
+static void segment_add(struct pass_scoring *s, size_t from, size_t to, bool joined)
+{
+	const struct pass_sums *a = &s->s->sums[from], *b = &s->s->sums[to];
+	struct segment *g;
+
+	MEM_MORE(s->list, s->n, s->cap);
+	g = &s->list[s->n++];
+	*g = (struct segment){
+		.blocks = b->blocks - a->blocks,
+		.weight = b->weight - a->weight,
+		.items = (uint32_t)(to - from),
+		.kind = kind_of(s, from, to),
+		.joined = joined,
+	};
+	if (g->kind < KINDS_MAX) {
+		s->kinds[g->kind].items += g->items;
+		s->kinds[g->kind].weight += g->weight;
+		s->kinds[g->kind].count++;
+	}
+	count(s->ends, s->s->items[to - 1].sym, &s->end_most);
+}
+
+/* Ready for the next rule. */
+static void forget(struct pass_scoring *s, const uint64_t *cuts)
+{
+	for (size_t w = 0; w < pass_string_words(s->s); w++)
+		for (uint64_t bits = cuts[w]; bits; bits &= bits - 1) {
+			const struct pass_item *i = &s->s->items[w * 64 + (size_t)__builtin_ctzll(bits)];
+
+			s->begins[i->sym] = 0;
+			s->ends[i[-1].sym] = 0;
+		}
+	memset(s->memo, 0, sizeof(s->memo));
+	s->n = s->n_kinds = s->begin_most = s->end_most = 0;
+	s->n_cut_gaps = 0;
+}
+
+struct pass_score pass_score_of(struct pass_scoring *s, const uint64_t *cuts)
+{
+	const struct pass_string *string = s->s;
+	struct pass_score r = { 0 };
+	size_t waits_cut = 0, first = 0, from = 0;
+	bool open = false, joined = false;
+
+	for (size_t w = 0; w < pass_string_words(string); w++)
+		for (uint64_t bits = cuts[w]; bits; bits &= bits - 1) {
+			const size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
+			const struct pass_item *it = &string->items[i];
+
+			for (; first < string->n_firsts && string->firsts[first] < i; first++)
+				open = joined = false;
+			if (s->n_cut_gaps < PASS_GAPS_MAX)
+				s->cut_gaps[s->n_cut_gaps++] = it->gap_ns;
+			r.cuts++;
+			waits_cut += (it->flags & ITEM_WAIT) != 0;
+			if (open) {
+				segment_add(s, from, i, joined);
+				joined = true;
+			}
+			count(s->begins, it->sym, &s->begin_most);
+			open = true;
+			from = i;
+		}
+	conclude(s, &r, cuts, waits_cut);
+	forget(s, cuts);
 	return r;
 }

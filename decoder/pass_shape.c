@@ -56,13 +56,17 @@ static bool near(uint64_t a, uint64_t b, unsigned percent)
 
 static bool same_kind(const struct kind *k, const struct pass_found *f)
 {
-	const unsigned a = pass_set_count(&k->set), b = pass_set_count(&f->set);
+	unsigned a, b;
 
 	if (k->label != f->pass.label || k->tid != f->pass.tid || !near(k->inner, f->inner, 10) ||
 	    !near(k->items, f->items, 10))
 		return false;
 	if (k->label != PASS_DECODE && !near(k->blocks, f->blocks, 2))
 		return false;
+	if (pass_set_equal(&k->set, &f->set))
+		return true;
+	a = pass_set_count(&k->set);
+	b = pass_set_count(&f->set);
 	return pass_set_common(&k->set, &f->set) * 10 >= (a > b ? a : b) * 9;
 }
 

@@ -48,6 +48,7 @@ static bool to_file(struct pass_spill *s, size_t cap)
 		while (s->size << (w->bits + 1) <= SPILL_BLOCK)
 			w->bits++;
 		w->last = SIZE_MAX;
+		w->writes = true; /* as long as it grows */
 	}
 	w->map = map;
 	w->bytes = bytes;
@@ -75,21 +76,27 @@ static void to_memory(struct pass_spill *s)
 	s->window = NULL;
 }
 
-void spill_turn(struct spill_window *w, size_t block)
+/* Advice for the pages of a block; for the first of them it is as for the one before. */
+static void advise(const struct spill_window *w, size_t block, int advice)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t from, to;
+	const size_t from = (block << w->bits) * w->size / page * page;
+	const size_t to = ((block + 1) << w->bits) * w->size;
 
+	madvise(w->map + from, (to < w->bytes ? to : w->bytes) - from, advice);
+}
+
+void spill_turn(struct spill_window *w, size_t block)
+{
 	w->last = block;
 	for (unsigned i = 0; i < SPILL_BLOCKS; i++)
 		if (w->block[i] == block + 1)
 			return;
-	if (w->block[w->next]) {
-		from = ((w->block[w->next] - 1) << w->bits) * w->size / page * page;
-		to = (w->block[w->next] << w->bits) * w->size;
-		/* The kernel's copy stays, and goes to the file when it likes to. */
-		madvise(w->map + from, (to < w->bytes ? to : w->bytes) - from, MADV_DONTNEED);
-	}
+	/* The kernel's copy stays, and goes to the file when it likes to. */
+	if (w->block[w->next])
+		advise(w, w->block[w->next] - 1, MADV_DONTNEED);
+	if (w->writes)
+		advise(w, block, MADV_POPULATE_WRITE); /* from Linux 5.14 on; else the faults do it */
 	w->block[w->next] = block + 1;
 	w->next = (w->next + 1) % SPILL_BLOCKS;
 }
@@ -104,7 +111,7 @@ void *spill_more(struct pass_spill *s)
 		}
 	}
 	spill_touch(s->window, s->n);
-	return memset((char *)s->list + s->n++ * s->size, 0, s->size);
+	return (char *)s->list + s->n++ * s->size;
 }
 
 void *spill_take(struct pass_spill *s, struct spill_window **ret_window)
@@ -112,8 +119,10 @@ void *spill_take(struct pass_spill *s, struct spill_window **ret_window)
 	void *list = s->list;
 
 	*ret_window = s->window;
-	if (s->window)
+	if (s->window) {
+		s->window->writes = false;
 		close(s->fd);
+	}
 	*s = (struct pass_spill){ .size = s->size };
 	return list;
 }

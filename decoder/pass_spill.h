@@ -9,6 +9,7 @@
 #ifndef JITNESS_DECODER_PASS_SPILL_H
 #define JITNESS_DECODER_PASS_SPILL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SPILL_ITEMS      (16u << 10)
@@ -23,6 +24,7 @@ struct spill_window {
 	size_t last;                /* block used last */
 	size_t block[SPILL_BLOCKS]; /* + 1; 0: none; in the order they came, from next on */
 	unsigned next;
+	bool writes;                /* blocks that come will be written */
 };
 
 struct pass_spill {
@@ -41,7 +43,17 @@ static inline void spill_touch(struct spill_window *w, size_t i)
 		spill_turn(w, i >> w->bits);
 }
 
-/* A new item at the end, zeroed. Valid until the next call. */
+/*
+ * A walk that writes nearly every item begins or ends: its blocks come writable as a whole, where without
+ * telling each page costs a fault of its own. w NULL: nothing to do.
+ */
+static inline void spill_writes(struct spill_window *w, bool on)
+{
+	if (w)
+		w->writes = on;
+}
+
+/* A new item at the end, to be filled. Valid until the next call. */
 void *spill_more(struct pass_spill *s);
 /* The list, to be freed by spill_free(list, window). *s is empty then. */
 void *spill_take(struct pass_spill *s, struct spill_window **ret_window);

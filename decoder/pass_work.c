@@ -20,7 +20,7 @@ static size_t find(struct work_list *w, size_t from, size_t n, uint32_t code)
 	return n;
 }
 
-void work_list_add(struct work_list *w, size_t from, uint32_t code, uint64_t ns)
+struct work_item *work_list_item(struct work_list *w, size_t from, uint32_t code)
 {
 	const size_t i = find(w, from, w->n, code);
 
@@ -28,8 +28,7 @@ void work_list_add(struct work_list *w, size_t from, uint32_t code, uint64_t ns)
 		MEM_MORE(w->list, w->n, w->cap);
 		w->list[w->n++] = (struct work_item){ .code = code };
 	}
-	w->list[i].count++;
-	w->list[i].ns += ns;
+	return &w->list[i];
 }
 
 static void put(struct pass_spill *spill, struct work_item x)

@@ -37,8 +37,19 @@ struct work_list {
 	size_t n_at, at_cap;
 };
 
-/* One run, added to the item of its code in [from, n), a new one if there is none. */
-void work_list_add(struct work_list *w, size_t from, uint32_t code, uint64_t ns);
+/* The item of code in [from, n), a new one if there is none. Valid until the next call. */
+struct work_item *work_list_item(struct work_list *w, size_t from, uint32_t code);
+/* One run, added to that. */
+static inline void work_list_add(struct work_list *w, size_t from, uint32_t code, uint64_t ns)
+{
+	const size_t i = code < w->n_at ? w->at[code] : SIZE_MAX;
+	struct work_item *x = i >= from && i < w->n && w->list[i].code == code ?
+				      &w->list[i] :
+				      work_list_item(w, from, code);
+
+	x->count++;
+	x->ns += ns;
+}
 /* Appends what is in [from, to) to spill (size of struct pass_ran); leaves w in disorder. */
 void work_list_put(struct work_list *w, size_t from, size_t to, struct pass_spill *spill);
 void work_list_release(struct work_list *w);

@@ -10,6 +10,8 @@
 #include "decoder/stats.h"
 
 #define LEVEL 0.95 /* of all intervals */
+#define MEDIANS 5u
+#define MEDIANS_BYTES (16u << 20) /* as many at once as fit: each turn reads all passes of the row */
 
 const char *pass_label_name(unsigned label)
 {
@@ -72,12 +74,33 @@ static struct phase_row *row_for(struct phase_table *t, const struct session *s,
 	return &t->list[t->n++];
 }
 
-/* Two turns over the passes: how many each row has, then which. */
+static size_t passes_of(const struct session *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->list[i]->passes.n;
+	return n;
+}
+
+/* First how many passes each row has, then which. */
 static void fill(struct phase_table *t, const struct session *s)
 {
+	/* Of each pass its row, as it was first. */
+	SCOPED_FREE uint32_t *row = mem_zalloc(passes_of(s) + 1, sizeof(*row));
+	SCOPED_FREE uint64_t *keys = NULL;
+	size_t n = 0;
+
 	for (size_t i = 0; i < s->n; i++)
-		for (size_t k = 0; k < s->list[i]->passes.n; k++)
-			row_for(t, s, i, pass_nth(&s->list[i]->passes, k))->passes++;
+		for (size_t k = 0; k < s->list[i]->passes.n; k++) {
+			struct phase_row *r = row_for(t, s, i, pass_nth(&s->list[i]->passes, k));
+
+			row[n++] = (uint32_t)(r - t->list);
+			r->passes++;
+		}
+	keys = mem_zalloc(t->n + 1, sizeof(*keys));
+	for (size_t i = 0; i < t->n; i++)
+		keys[i] = key_of(t->list[i].process, t->list[i].label, t->list[i].shape);
 	if (t->n)
 		qsort(t->list, t->n, sizeof(*t->list), row_order);
 	for (size_t i = 0; i < t->n; i++) {
@@ -87,9 +110,10 @@ static void fill(struct phase_table *t, const struct session *s)
 		r->list = mem_zalloc(r->passes, sizeof(*r->list));
 		r->passes = 0;
 	}
+	n = 0;
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t k = 0; k < s->list[i]->passes.n; k++) {
-			struct phase_row *r = row_for(t, s, i, pass_nth(&s->list[i]->passes, k));
+			struct phase_row *r = &t->list[idmap_get(&t->by_key, keys[row[n++]])];
 
 			r->list[r->passes++] = (uint32_t)k;
 		}
@@ -111,21 +135,28 @@ static void quantile(struct phase_quantile *ret, const double *sorted, size_t n,
 /* Medians of what else there is of the same passes. */
 static void medians(struct phase_row *r)
 {
-	SCOPED_FREE double *x = mem_zalloc(r->n, sizeof(*x));
-	double *const to[] = { &r->busy, &r->gap, &r->queue, &r->ops, &r->kernels };
+	const size_t fit = MEDIANS_BYTES / (r->n * sizeof(double));
+	const unsigned at_once = fit >= MEDIANS ? MEDIANS : fit > 1 ? (unsigned)fit : 1;
+	SCOPED_FREE double *x = mem_zalloc(r->n * at_once, sizeof(*x));
+	double *const to[MEDIANS] = { &r->busy, &r->gap, &r->queue, &r->ops, &r->kernels };
 
-	for (unsigned m = 0; m < sizeof(to) / sizeof(*to); m++) {
+	for (unsigned m = 0; m < MEDIANS; m += at_once) {
+		const unsigned end = m + at_once < MEDIANS ? m + at_once : MEDIANS;
 		size_t n = 0;
 
 		for (size_t i = 0; i < r->passes; i++) {
 			const struct pass *p = pass_nth(&r->p->passes, r->list[i]);
-			uint64_t v[] = { p->busy_ns, p->host_gap_ns, p->queue_ns, pass_ops(p),
-					 p->kernels };
+			const uint64_t v[MEDIANS] = { p->busy_ns, p->host_gap_ns, p->queue_ns,
+						      pass_ops(p), p->kernels };
 
-			if (r->all_warmup || !p->warmup)
-				x[n++] = (double)v[m];
+			if (!r->all_warmup && p->warmup)
+				continue;
+			for (unsigned k = m; k < end; k++)
+				x[(k - m) * r->n + n] = (double)v[k];
+			n++;
 		}
-		*to[m] = stats_median(x, n);
+		for (unsigned k = m; k < end; k++)
+			*to[k] = stats_median(&x[(k - m) * r->n], n);
 	}
 }
 
@@ -135,6 +166,7 @@ static void figures(struct phase_row *r)
 	uint64_t confidence = 0;
 	int64_t vote[VOTE_COUNT] = { 0 };
 
+	r->sorted = mem_zalloc(r->passes, sizeof(*r->sorted));
 	for (size_t i = 0; i < r->passes; i++) {
 		const struct pass *p = pass_nth(&r->p->passes, r->list[i]);
 
@@ -143,20 +175,16 @@ static void figures(struct phase_row *r)
 		confidence += p->confidence;
 		for (unsigned v = 0; v < VOTE_COUNT; v++)
 			vote[v] += p->vote[v];
+		if (!p->warmup)
+			r->sorted[r->n++] = (double)pass_wall(p);
 	}
 	r->mean_all = r->total / (double)r->passes;
 	r->confidence = (unsigned)(confidence / r->passes);
 	for (unsigned v = 0; v < VOTE_COUNT; v++)
 		r->vote[v] = (int)(vote[v] / (int64_t)r->passes);
 	r->all_warmup = r->warmup == r->passes;
-	r->n = r->all_warmup ? r->passes : r->passes - r->warmup;
-	r->sorted = mem_zalloc(r->n, sizeof(*r->sorted));
-	for (size_t i = 0, n = 0; i < r->passes; i++) {
-		const struct pass *p = pass_nth(&r->p->passes, r->list[i]);
-
-		if (r->all_warmup || !p->warmup)
-			r->sorted[n++] = (double)pass_wall(p);
-	}
+	for (size_t i = 0; r->all_warmup && i < r->passes; i++)
+		r->sorted[r->n++] = (double)pass_wall(pass_nth(&r->p->passes, r->list[i]));
 	stats_moments(&moments, r->sorted, r->n);
 	r->mean = moments.mean;
 	r->max = moments.max;
