@@ -81,8 +81,8 @@ decoder_src := decoder/main.c decoder/commands.c decoder/args.c decoder/say.c de
 	decoder/op_window.c decoder/op_captures.c decoder/op_stream.c decoder/session_ops.c \
 	decoder/pass_items.c decoder/pass_string.c decoder/pass_gaps.c decoder/pass_score.c \
 	decoder/pass_burst.c decoder/pass_boundary.c decoder/pass_spill.c decoder/pass_work.c \
-	decoder/pass_cut.c decoder/pass_class.c decoder/pass_label.c decoder/pass_mixed.c decoder/pass_warmup.c \
-	decoder/pass_shape.c decoder/pass_wall.c \
+	decoder/pass_cut.c decoder/pass_begin.c decoder/pass_after.c decoder/pass_class.c decoder/pass_label.c \
+	decoder/pass_mixed.c decoder/pass_warmup.c decoder/pass_shape.c decoder/pass_wall.c \
 	decoder/pass_build.c decoder/pass_find.c \
 	decoder/shape_mix.c decoder/kernel_class.c decoder/verdict.c decoder/verdict_phase.c \
 	decoder/verdict_flip.c decoder/verdict_text.c decoder/verdict_findings.c decoder/analysis.c \

@@ -221,7 +221,7 @@ static void dump_text(struct dump *d, const struct section *s)
 	}
 }
 
-/* What the text view must remember: strings, and where time starts. */
+/* What the text view must remember: strings, and where time starts if nothing says when the tracer was loaded. */
 static void remember(struct dump *d, const struct section *s)
 {
 	const struct event_type *type = event_type_of(s->kind);
@@ -240,6 +240,23 @@ static void remember(struct dump *d, const struct section *s)
 	}
 }
 
+/* When the tracer was loaded: that row may lie behind others. 0: it is not there. */
+static uint64_t loaded_at(const struct session_files *f, size_t i)
+{
+	const uint32_t columns[EVENT_KIND_COUNT] = { [EVENT_PROCESS] = 1u << PROCESS_TIME };
+	struct reader *r = NULL;
+	struct section s;
+	uint64_t ret = 0;
+
+	if (session_files_reader(&r, f, i, "dump") != SESSION_OPEN)
+		return 0;
+	reader_want(r, columns);
+	while (!ret && reader_next(r, &s) == 1)
+		ret = s.kind == EVENT_PROCESS && s.rows ? s.col[PROCESS_TIME][0] : 0;
+	reader_close(r);
+	return ret;
+}
+
 static int dump_one(struct dump *d, const struct session_files *f, size_t i)
 {
 	struct reader *r = NULL;
@@ -254,7 +271,7 @@ static int dump_one(struct dump *d, const struct session_files *f, size_t i)
 	case SESSION_OPEN:
 		break;
 	}
-	d->zero = 0;
+	d->zero = d->ndjson ? 0 : loaded_at(f, i);
 	d->pid = reader_status(r)->pid;
 	while ((err = reader_next(r, &s)) == 1) {
 		if (s.kind == EVENT_COVERAGE)

@@ -87,6 +87,9 @@ static void put_symbol(struct dump_ops *d, const struct op *op)
 	case OP_SYNC:
 		put_enum(d, " sync type=", EVENT_SYNC, SYNC_TYPE, op->symbol);
 		break;
+	case OP_UPDATE:
+		put_uint(d, " update graph=", op->symbol);
+		break;
 	}
 }
 

@@ -140,6 +140,12 @@ static bool give(void *arg, const struct op_entry *e)
 		op.host_start = e->host_start;
 		op.host_end = e->host_end;
 		break;
+	case OP_UPDATE:
+		op.tid = e->tid;
+		op.symbol = e->symbol;
+		op.host_start = e->host_start;
+		op.host_end = e->host_end;
+		break;
 	}
 	st->status.ops++;
 	return st->fn(st->arg, &op);
@@ -439,6 +445,36 @@ static void fold_syncs(struct op_stream *st, const struct section *s)
 	}
 }
 
+static bool is_update(const struct section *s, uint32_t i)
+{
+	const uint64_t op = s->col[GRAPH_OP][i];
+
+	return (op == GRAPH_OP_UPDATE || op == GRAPH_OP_NODE_UPDATE) && !s->col[GRAPH_RESULT][i] &&
+	       s->col[GRAPH_CORR][i];
+}
+
+/* Of calls in a row, with nothing between them, one. */
+static void fold_updates(struct op_stream *st, const struct section *s)
+{
+	for (uint32_t i = 0, first; i < s->rows; i++) {
+		struct op_entry *e;
+
+		if (!is_update(s, i))
+			continue;
+		first = i;
+		while (i + 1 < s->rows && is_update(s, i + 1) &&
+		       s->col[GRAPH_CORR][i + 1] == s->col[GRAPH_CORR][i] + 1)
+			i++;
+		e = add(st, s->col[GRAPH_CORR][first], OP_UPDATE);
+		if (!e)
+			continue;
+		e->symbol = (uint32_t)s->col[GRAPH_GRAPH][i];
+		e->host_start = s->col[GRAPH_START][first];
+		e->host_end = s->col[GRAPH_END][i];
+		e->tid = s->tid;
+	}
+}
+
 static void fold(struct op_stream *st, struct section *s)
 {
 	switch (s->kind) {
@@ -461,6 +497,9 @@ static void fold(struct op_stream *st, struct section *s)
 		break;
 	case EVENT_SYNC:
 		fold_syncs(st, s);
+		break;
+	case EVENT_GRAPH:
+		fold_updates(st, s);
 		break;
 	default:
 		break;
@@ -487,12 +526,15 @@ static void want(struct reader *r, bool sample)
 		[EVENT_MEMCPY] = SECTION_ALL,
 		[EVENT_MEMSET] = SECTION_ALL,
 		[EVENT_SYNC] = SECTION_ALL,
+		[EVENT_GRAPH] = COLUMN(GRAPH, START) | COLUMN(GRAPH, END) | COLUMN(GRAPH, CORR) |
+				COLUMN(GRAPH, RESULT) | COLUMN(GRAPH, OP) | COLUMN(GRAPH, GRAPH),
 	};
 
 	if (sample) {
 		columns[EVENT_LAUNCH] = COLUMN(LAUNCH, CORR);
 		columns[EVENT_KERNEL] = COLUMN(KERNEL, CORR);
 		columns[EVENT_MEMCPY] = COLUMN(MEMCPY, NODE);
+		columns[EVENT_GRAPH] = 0;
 	}
 	reader_want(r, columns);
 	reader_want_keys(r, by_key);

@@ -6,6 +6,7 @@
 
 #include "decoder/mem.h"
 #include "decoder/pass.h"
+#include "decoder/pass_after.h"
 #include "decoder/pass_boundary.h"
 #include "decoder/pass_cut.h"
 #include "decoder/pass_find.h"
@@ -199,11 +200,17 @@ static bool learn(void *arg, const struct op *op)
 		b->too_many_threads++;
 		return true;
 	}
-	if (!pass_step(&t->cursor, op, pass_op_is_item(op) ? symbol_of(b, op)->sym : 0, &item))
+	if (!pass_step(&t->cursor, op, pass_op_is_item(op) ? symbol_of(b, op)->sym : 0, &item)) {
+		t->gpu_end = 0;
 		return true;
+	}
 	if (t->n && t->gap)
 		item.flags |= ITEM_BREAK;
+	else if (t->n && !(item.flags & (ITEM_WAIT | ITEM_GRAPH)) && t->list[t->n - 1].flags & ITEM_GRAPH)
+		pass_after_note(&t->after, item.sym, pass_paused(op, &item, t->gpu_end));
 	t->gap = false;
+	if (op->gpu_end > t->gpu_end)
+		t->gpu_end = op->gpu_end;
 	MEM_MORE(t->list, t->n, t->cap);
 	t->list[t->n++] = item;
 	return true;
@@ -412,7 +419,8 @@ static void choose(struct building *b, struct pass_table *ret)
 		free(b->threads[t].list);
 		b->threads[t].list = NULL;
 		if (!b->rules[t].why_none)
-			pass_cut_rule(b->cut, b->threads[t].tid, &b->rules[t]);
+			pass_cut_rule(b->cut, b->threads[t].tid, &b->rules[t],
+				      &b->threads[t].after);
 		else if (!ret->why_none)
 			ret->why_none = b->rules[t].why_none;
 	}

@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "decoder/mem.h"
+#include "decoder/pass_after.h"
+#include "decoder/pass_begin.h"
 #include "trace/event.h"
 
 #define BURSTS_MAX  4096u
 #define TOKEN_BYTES 4096u /* a token for each of many sequences */
-#define REPLAY_APART_NS 100000u
-#define AFTER_REPLAY_MAX 8u /* symbols; few follow a replay */
 #define MASK_APART_NS 500000000u
-#define COPY_AHEAD_NS 2000000u
+#define AHEAD_NS 2000000u
 /* What Python does between its last launch and the wait for it is a fraction of this. */
 #define LATE_WAIT_NS 2000000u
 
@@ -21,7 +21,10 @@ struct burst {
 	uint64_t ops;
 	size_t ran;      /* what it ran begins here, in the thread's list */
 	uint64_t before; /* end of what the thread did before it */
-	uint64_t copied_from; /* a copy before its first launch that nobody waited for, or 0 */
+	uint64_t ready_from; /* what made ready for it before its first launch, unwaited for, began; or 0 */
+	uint64_t updating;   /* of the time from then on: the host changed graphs */
+	struct pass_head head;
+	bool perhaps;        /* nobody waited before it: begins a pass if it goes on as others do, or is no burst */
 };
 
 struct cut_thread {
@@ -36,12 +39,11 @@ struct cut_thread {
 	uint32_t apart, at_once;            /* it has a replay: where the longer pause is */
 	uint32_t tokens, no_tokens; /* segments whose main burst ends with a token read back */
 	bool begun;       /* a cut lies before list[0] */
-	struct after_replay {
-		uint32_t sym, at_once, apart; /* launches of it after a replay: without a pause, with one */
-	} after[AFTER_REPLAY_MAX];
-	uint32_t n_after;
+	struct pass_after after;
+	struct pass_begins begins;
 	uint32_t in_copies, copies;
-	uint64_t copied_from; /* a copy that nobody waited for, or 0 */
+	uint64_t ready_from; /* a copy, or changes of a graph, that nobody waited for, or 0 */
+	uint64_t updating;
 	uint64_t active;  /* end of the last copy or wait that no work followed yet */
 	uint64_t masked_from, masked_until, masked_ops; /* since the last pass; 0: nothing */
 };
@@ -51,6 +53,7 @@ struct pass_cut {
 	struct cut_thread threads[PASS_THREADS_MAX];
 	size_t n;
 	struct idmap by_tid;
+	struct cut_thread *last; /* looked for last; NULL: none yet */
 	uint64_t ops, inside;
 };
 
@@ -65,17 +68,23 @@ struct pass_cut *pass_cut_new(struct pass_spill *found, struct pass_spill *ran)
 
 static struct cut_thread *thread_of(struct pass_cut *c, uint32_t tid)
 {
-	uint32_t i = idmap_get(&c->by_tid, tid);
+	uint32_t i;
 
-	return i == IDMAP_NONE ? NULL : &c->threads[i];
+	if (c->last && c->last->tid == tid)
+		return c->last;
+	i = idmap_get(&c->by_tid, tid);
+	if (i == IDMAP_NONE)
+		return NULL;
+	return c->last = &c->threads[i];
 }
 
-void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r)
+void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r,
+		   const struct pass_after *after)
 {
 	if (c->n == PASS_THREADS_MAX)
 		return;
 	idmap_put(&c->by_tid, tid, (uint32_t)c->n);
-	c->threads[c->n++] = (struct cut_thread){ .tid = tid, .rule = r };
+	c->threads[c->n++] = (struct cut_thread){ .tid = tid, .rule = r, .after = *after };
 }
 
 static void cover(struct burst *b, uint64_t start, uint64_t end)
@@ -153,13 +162,13 @@ static uint64_t burst_end(const struct burst *b)
 	return end;
 }
 
-/* The copy is its input: Python prepares a launch for less time than the pass takes. */
-static bool copied_for(const struct burst *b, uint64_t end)
+/* The copy is its input: but for changing its graph, Python prepares a launch for less time than the pass takes. */
+static bool ready_for(const struct burst *b, uint64_t end)
 {
 	const uint64_t start = b->f.pass.host_start, own = end > start ? end - start : 0;
 
-	return b->copied_from && b->copied_from < start &&
-	       start - b->copied_from < (own > COPY_AHEAD_NS ? own : COPY_AHEAD_NS);
+	return b->ready_from && b->ready_from < start &&
+	       start - b->ready_from < b->updating + (own > AHEAD_NS ? own : AHEAD_NS);
 }
 
 static void emit(struct pass_cut *c, struct cut_thread *t, const struct burst *b, uint64_t before,
@@ -180,9 +189,9 @@ static void emit(struct pass_cut *c, struct cut_thread *t, const struct burst *b
 	p->end = burst_end(b);
 	if (!f->waited && p->gpu_end > p->end)
 		p->end = p->gpu_end;
-	f->copied = copied_for(b, p->end);
-	if (f->copied)
-		p->host_start = b->copied_from;
+	f->ready = ready_for(b, p->end);
+	if (f->ready)
+		p->host_start = b->ready_from;
 	p->queue_ns = p->gpu_start > p->host_start ? p->gpu_start - p->host_start : 0;
 	p->host_gap_ns = b->cover; /* until the wall is known */
 	c->inside += b->ops;
@@ -281,9 +290,34 @@ static size_t without_scrap(const struct cut_thread *t, size_t first, uint64_t w
 	return end;
 }
 
+/*
+ * The burst with which the pass begins: one that began perhaps and went on as more passes began than like
+ * burst `first`, with what makes ready. All other such bursts are part of the ones before them.
+ */
+static size_t settle(struct cut_thread *t, size_t first)
+{
+	size_t begin = first, n = first + 1;
+
+	for (size_t i = first + 1; i < t->n; i++) {
+		const struct burst *b = &t->list[i];
+
+		if (b->perhaps &&
+		    (begin > first || !pass_begins_rather(&t->begins, &b->head, &t->list[first].head))) {
+			burst_merge(&t->list[n - 1], b);
+			continue;
+		}
+		if (b->perhaps)
+			begin = n;
+		t->list[n++] = *b;
+	}
+	t->n = n;
+	return begin;
+}
+
 static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 {
-	size_t first = 0, end = t->n, big = 0;
+	size_t first = 0, end, big;
+	struct pass_head head;
 	uint64_t work = 0, before, ran_at;
 	uint16_t copied = 0;
 	struct burst all;
@@ -292,6 +326,9 @@ static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 		return;
 	if (!t->begun)
 		first = first_of_head(t);
+	head = t->list[first].head;
+	first = settle(t, first);
+	end = t->n;
 	big = first;
 	for (size_t i = first; i < end; i++) {
 		work += burst_work(&t->list[i]);
@@ -306,6 +343,9 @@ static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 	} else {
 		end = without_scrap(t, first, work);
 	}
+	/* Made ready: the one counts as much as the other, should this be how passes begin. */
+	if (!t->list[first].perhaps)
+		head = t->list[first].head;
 	before = t->list[first].before;
 	ran_at = c->ran->n;
 	work_list_put(&t->ran, t->list[first].ran, end < t->n ? t->list[end].ran : t->ran.n, c->ran);
@@ -316,50 +356,32 @@ static void close_segment(struct pass_cut *c, struct cut_thread *t, bool last)
 		burst_merge(&all, &t->list[i]);
 	for (size_t i = 0; i < end; i++)
 		copied = (uint16_t)(copied + t->list[i].f.in_copies);
+	if (!all.f.pass.graph_launches)
+		pass_begins_note(&t->begins, &head, all.f.items);
 	emit(c, t, &all, before, copied, !t->begun || last);
 	t->n = t->ran.n = 0;
-}
-
-/*
- * paused: the host paused, and the GPU was done. What mostly follows replays without that belongs to them, and a
- * pause was a hiccup of the host.
- */
-static bool goes_with_replay(struct cut_thread *t, uint32_t sym, bool paused)
-{
-	struct after_replay *a = t->after;
-
-	while (a < t->after + t->n_after && a->sym != sym)
-		a++;
-	if (a == t->after + AFTER_REPLAY_MAX)
-		return !paused;
-	if (a == t->after + t->n_after) {
-		t->n_after++;
-		a->sym = sym;
-	}
-	a->apart += paused;
-	a->at_once += !paused;
-	return !paused || a->at_once > a->apart;
 }
 
 /*
  * A replay after a pause may be the pass, and what came before it preparation; so may be what comes after
  * one when the host has seen its end.
  */
-static bool apart(struct cut_thread *t, const struct burst *b, const struct op *op, uint32_t sym,
-		  uint32_t pause)
+static bool apart(const struct cut_thread *t, const struct burst *b, const struct op *op,
+		  const struct pass_item *item)
 {
 	if (op->kind == OP_GRAPH)
-		return pause >= REPLAY_APART_NS && !b->f.pass.graph_launches;
-	return b->f.replay_last &&
-	       !goes_with_replay(t, sym, pause >= REPLAY_APART_NS && op->host_start > b->f.pass.gpu_end);
+		return item->gap_ns >= REPLAY_APART_NS && !b->f.pass.graph_launches;
+	if (!b->f.replay_last)
+		return pass_begins_perhaps(&t->begins, &b->head, b->f.items, item->sym);
+	return !pass_after_joins(&t->after, item->sym, pass_paused(op, item, b->f.pass.gpu_end));
 }
 
-static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32_t sym,
-			       uint32_t pause)
+static struct burst *burst_for(struct cut_thread *t, const struct op *op, const struct pass_item *item)
 {
 	struct burst *b = t->n ? &t->list[t->n - 1] : NULL;
+	const bool perhaps = b && !b->wait_end && op->kind == OP_KERNEL && !b->f.replay_last;
 
-	if (b && !b->wait_end && !apart(t, b, op, sym, pause))
+	if (b && !b->wait_end && !apart(t, b, op, item))
 		return b;
 	if (t->n == BURSTS_MAX) { /* a segment without end: its beginning is one burst */
 		burst_merge(&t->list[0], &t->list[1]);
@@ -368,14 +390,18 @@ static struct burst *burst_for(struct cut_thread *t, const struct op *op, uint32
 	}
 	MEM_MORE(t->list, t->n, t->cap);
 	b = &t->list[t->n++];
-	*b = (struct burst){ .f = { .begin = sym, .in_copies = (uint16_t)t->in_copies }, .ran = t->ran.n };
+	*b = (struct burst){ .f = { .begin = item->sym, .in_copies = (uint16_t)t->in_copies }, .ran = t->ran.n };
+	b->perhaps = perhaps;
 	b->f.pass.host_start = op->host_start;
 	if (t->masked_ops && t->masked_from < op->host_start &&
-	    op->host_start < t->masked_until + MASK_APART_NS)
+	    op->host_start < t->masked_until + MASK_APART_NS) {
 		b->f.pass.host_start = t->masked_from;
-	else
-		b->copied_from = t->copied_from;
-	t->copied_from = 0;
+		pass_head_hide(&b->head);
+	} else {
+		b->ready_from = t->ready_from;
+		b->updating = t->updating;
+	}
+	t->ready_from = t->updating = 0;
 	b->before = t->active;
 	b->f.pass.context = op->context;
 	b->f.pass.copies = t->copies;
@@ -397,12 +423,13 @@ static void take_item(struct pass_cut *c, struct cut_thread *t, const struct op 
 		close_segment(c, t, false);
 		t->begun = true;
 	}
-	b = burst_for(t, op, sym, item.gap_ns);
+	b = burst_for(t, op, &item);
 	b->ops += t->masked_ops;
 	t->masked_ops = 0;
 	work_list_add(&t->ran, b->ran, s->code, ns);
 	pass_set_add(&b->f.set, sym);
 	b->f.items++;
+	pass_head_add(&b->head, sym);
 	b->f.inner += op->kind == OP_GRAPH ? op->grid : 1;
 	b->f.blocks += op->grid;
 	b->f.part[sym % PASS_PARTS] += op->grid;
@@ -434,8 +461,8 @@ static void take_copy(struct cut_thread *t, const struct op *op)
 	if (in || ((!b || b->wait_end) && !out)) {
 		t->in_copies += in;
 		t->copies++;
-		if (!t->copied_from)
-			t->copied_from = op->gpu_start;
+		if (!t->ready_from)
+			t->ready_from = op->gpu_start;
 		return;
 	}
 	if (!b)
@@ -448,6 +475,14 @@ static void take_copy(struct cut_thread *t, const struct op *op)
 	}
 	if (!b->wait_end)
 		gpu_work(b, op->gpu_start, op->gpu_end);
+}
+
+static void take_update(struct cut_thread *t, const struct op *op)
+{
+	if (!t->ready_from)
+		t->ready_from = op->host_start;
+	if (op->host_end > op->host_start)
+		t->updating += op->host_end - op->host_start;
 }
 
 static uint64_t done_at(const struct burst *b)
@@ -469,6 +504,11 @@ void pass_cut_op(struct pass_cut *c, const struct op *op, const struct cut_symbo
 	struct cut_thread *t = thread_of(c, op->tid);
 	struct burst *b;
 
+	if (op->kind == OP_UPDATE) {
+		if (t && !masked)
+			take_update(t, op);
+		return;
+	}
 	c->ops++;
 	if (!t || op->captured)
 		return;
@@ -493,7 +533,7 @@ void pass_cut_op(struct pass_cut *c, const struct op *op, const struct cut_symbo
 	pass_step(&t->cursor, op, 0, NULL);
 	if (op->host_end > t->active)
 		t->active = op->host_end;
-	t->copied_from = 0;
+	t->ready_from = t->updating = 0;
 	if (!t->n)
 		return;
 	b = &t->list[t->n - 1];

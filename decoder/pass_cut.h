@@ -1,7 +1,8 @@
 /*
  * pass_cut: cuts the stream of operations into passes by the rules of its threads. Between two cuts
  * the operations form bursts, each ended by a wait; when one of them is nearly all of it, the pass is
- * that burst and the rest (choosing a token, bookkeeping) lies between the passes.
+ * that burst and the rest (choosing a token, bookkeeping) lies between the passes. Where the host does not wait
+ * between preparation and the pass, how most passes begin tells them apart (pass_begin.h).
  */
 #ifndef JITNESS_DECODER_PASS_CUT_H
 #define JITNESS_DECODER_PASS_CUT_H
@@ -39,10 +40,9 @@ struct pass_found {
 	bool token;            /* a few bytes came back at its end */
 	bool training, waited;
 	bool replay_last;      /* ended with a replay */
-	bool copied;           /* begins with the copy of its input, which nobody waited for */
+	bool ready;            /* begins with what made ready for it, unwaited for: the copy of its input, changes of a graph */
 	bool edge;             /* the first or last of its thread: cut at one side only */
 	bool dropped;          /* not a pass: nothing like it elsewhere */
-	uint32_t cls;          /* passes alike, of its thread (pass_class.c) */
 	uint64_t host_end;     /* of its last launch */
 	uint64_t quiet_until;  /* end of what the thread did before it */
 };
@@ -58,8 +58,9 @@ struct pass_cut;
 
 /* rules are borrowed. found: size of struct pass_found; ran: of struct pass_ran. */
 struct pass_cut *pass_cut_new(struct pass_spill *found, struct pass_spill *ran);
-/* The rule of a thread; threads without one have no passes. */
-void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r);
+/* The rule of a thread, and what was learned of it (copied); threads without a rule have no passes. */
+void pass_cut_rule(struct pass_cut *c, uint32_t tid, const struct pass_rule *r,
+		   const struct pass_after *after);
 /* What an operation is to the cutting. */
 struct cut_symbol {
 	uint32_t sym;   /* of pass_items.h */

@@ -51,7 +51,7 @@
  * other graphs replay the steps of each batch, or when one sequence ends where another joins (unlabelled, or a prefill); warm-up calls
  * whose result is read or compared (a prefill, a decode or unlabelled); a program whose host does
  * not wait and whose steps are compiled into kernels with no symbol in common; preparation that runs just
- * before a pass without a wait counts to it.
+ * before a pass without a wait counts to it, unless most passes begin without.
  */
 #ifndef JITNESS_DECODER_PASS_FIND_H
 #define JITNESS_DECODER_PASS_FIND_H

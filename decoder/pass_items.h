@@ -44,9 +44,20 @@ struct pass_cursor {
 	bool waited;   /* since the last launch */
 };
 
+/* Of launches after a replay that nobody waited for (pass_after.h). */
+#define PASS_AFTER_MAX 8u /* symbols; few follow a replay */
+struct pass_after {
+	struct {
+		uint32_t sym, at_once, apart; /* without a pause, with one */
+	} list[PASS_AFTER_MAX];
+	uint32_t n;
+};
+
 struct pass_thread_items {
 	uint32_t tid;
 	struct pass_cursor cursor;
+	struct pass_after after;
+	uint64_t gpu_end;  /* of what it launched since it waited */
 	struct pass_item *list;
 	size_t n, cap;
 	bool gap;          /* of the sample, before the next item */

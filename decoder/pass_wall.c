@@ -30,7 +30,7 @@ static bool at_once(const struct pass_found *f, uint64_t before)
 	const uint64_t own = p->end > p->host_start ? p->end - p->host_start : 0;
 	uint64_t limit = own / 10 > WALL_AT_ONCE_NS ? own / 10 : WALL_AT_ONCE_NS;
 
-	if (f->copied)
+	if (f->ready)
 		limit = WALL_TO_COPY_NS;
 	return before + limit >= p->host_start;
 }

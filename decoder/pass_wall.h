@@ -7,7 +7,7 @@
  *  - the thread compiled, or recorded a graph, in between: of tracing a program in Python only the end is to be seen,
  *    the first compiler process or load;
  *  - the thread went on at once: after WALL_AT_ONCE_NS, or a tenth of the pass, at most; where the pass begins with the copy of
- *    its input after WALL_TO_COPY_NS: what takes longer before that is no work for it.
+ *    its input, or changes of the graph that it replays, after WALL_TO_COPY_NS: what takes longer before that is no work for it.
  * Else it begins with the first load of shipped code in between, and without one with the first launch: a thread that
  * waits for a request does nothing either, and its idling is no latency.
  *

@@ -272,6 +272,8 @@ static void fold_section(struct process *p, const struct section *s, struct name
 		module_table_fold(&p->modules, s, names);
 		break;
 	case EVENT_GRAPH:
+		op_lag_add(&p->op_lag, s->col[GRAPH_CORR], s->rows);
+		/* fallthrough */
 	case EVENT_GRAPH_KERNEL:
 		graph_table_fold(&p->graphs, s, names);
 		break;

@@ -85,6 +85,15 @@ static inline void copy(struct script *s, enum copy_kind kind, uint64_t bytes)
 	o->gpu_end = s->gpu += 1000;
 }
 
+/* Calls that set the nodes of a graph, for so long. */
+static inline void update(struct script *s, uint64_t ns)
+{
+	struct op *o = op_add(s, OP_UPDATE, 1);
+
+	o->host_start = s->host;
+	o->host_end = s->host += ns;
+}
+
 struct model {
 	unsigned layers, experts; /* experts: the host waits in each layer */
 	bool cache;               /* that grows: cat and attend get larger */

@@ -14,7 +14,7 @@
 
 struct tally_ops {
 	const struct session *s;
-	uint64_t by_kind[OP_SYNC + 1], with_gpu, last;
+	uint64_t by_kind[OP_UPDATE + 1], with_gpu, last;
 };
 
 static bool tally(void *arg, const struct op *op)
@@ -22,7 +22,7 @@ static bool tally(void *arg, const struct op *op)
 	struct tally_ops *t = arg;
 	const bool launched = op->kind == OP_KERNEL || op->kind == OP_GRAPH;
 
-	CHECK(op->corr >= t->last && op->kind <= OP_SYNC && op->tid);
+	CHECK(op->corr >= t->last && op->kind <= OP_UPDATE && op->tid);
 	CHECK(op->kind != OP_KERNEL || op->symbol == OP_SYMBOL_NONE || op->symbol < t->s->names.n);
 	t->last = op->corr;
 	t->by_kind[op->kind]++;

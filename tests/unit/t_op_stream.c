@@ -89,6 +89,13 @@ static void capture(uint32_t tid, uint64_t start, uint64_t end)
 						   [GRAPH_OP] = GRAPH_OP_CAPTURE });
 }
 
+static void update(uint32_t tid, uint64_t c, enum graph_op op, uint64_t result)
+{
+	row(tid, EVENT_GRAPH, (uint64_t[GRAPH_N]){ [GRAPH_START] = 100 * c, [GRAPH_END] = 100 * c + 40,
+						   [GRAPH_CORR] = c, [GRAPH_RESULT] = result,
+						   [GRAPH_OP] = op, [GRAPH_GRAPH] = 77 });
+}
+
 static void next_frame(void)
 {
 	CHECK(!writer_flush(w, 0));
@@ -494,6 +501,25 @@ TEST(ops_of_a_sample)
 	end();
 	CHECK(n_ops == 2 * OP_SAMPLE_WINDOW + few + 1 && clean());
 	CHECK(gaps == 1 && gap_at == 2 * 3 * OP_SAMPLE_WINDOW + 1);
+}
+
+TEST(ops_updates_in_a_row_are_one)
+{
+	begin();
+	for (uint64_t c = 1; c <= 50; c++)
+		update(7, c, GRAPH_OP_NODE_UPDATE, 0);
+	launch_as(7, 51, API_CU_GRAPH_LAUNCH, 0);
+	update(7, 60, GRAPH_OP_UPDATE, 0);
+	update(7, 62, GRAPH_OP_UPDATE, 0); /* another call lies between */
+	update(7, 63, GRAPH_OP_UPDATE, 1); /* did nothing */
+	update(8, 64, GRAPH_OP_UPDATE, 0);
+	update(8, 65, GRAPH_OP_INSTANTIATE, 0);
+	end();
+	CHECK(n_ops == 5);
+	CHECK(ops[0].kind == OP_UPDATE && ops[0].symbol == 77 && ops[0].tid == 7 && ops[0].corr == 1);
+	CHECK(ops[0].host_start == 100 && ops[0].host_end == 5040);
+	CHECK(ops[1].kind == OP_GRAPH && ops[2].corr == 60 && ops[3].corr == 62);
+	CHECK(ops[3].host_end == 6240 && ops[4].tid == 8 && ops[4].host_start == 6400);
 }
 
 /* Not a place of its own for each id: rows of one place come in order all the same. */

@@ -95,7 +95,7 @@ TEST(walls_begin_before_a_compile)
 	pass_table_release(&t);
 }
 
-/* The choice of the token follows its replay at once, but for a hiccup: the pass keeps it. */
+/* The choice of the token follows its replay at once, but for a hiccup, and the first ones: the pass keeps it. */
 TEST(passes_keep_what_follows_their_replay)
 {
 	struct script s = { 0 };
@@ -106,7 +106,7 @@ TEST(passes_keep_what_follows_their_replay)
 		request(&s, &m, prompts[i], 0, true);
 		for (unsigned k = 0; k < STEPS; k++) {
 			launch(&s, OP_GRAPH, 3, 40, 90000);
-			pause_for(&s, k == 6 ? MS : 0);
+			pause_for(&s, k == 6 || (!i && k < 3) ? MS : 0);
 			kernel(&s, ARGMAX, 1);
 			wait(&s, SYNC_OF_STREAM);
 			pause_for(&s, 20000);
@@ -114,7 +114,7 @@ TEST(passes_keep_what_follows_their_replay)
 	}
 	t = find(&s);
 	CHECK(t.n == PROMPTS * EACH);
-	for (size_t i = EACH; i < t.n; i++)
+	for (size_t i = 0; i < t.n; i++)
 		if (i % EACH)
 			CHECK(t.list[i].kernels == 1 && t.list[i].label == PASS_DECODE);
 	pass_table_release(&t);
@@ -231,6 +231,97 @@ TEST(walls_begin_with_the_copy_of_the_input)
 		CHECK(i == 4 || p->wall_start == p->host_start);
 		CHECK((p->queue_ns >= ahead[i]) == (i != 3));
 	}
+	pass_table_release(&t);
+}
+
+/* However long the host changes the nodes of the graph that it will replay: all this is for the pass. */
+TEST(walls_begin_with_changes_of_the_graph)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+
+	for (size_t i = 0; i < PROMPTS; i++) {
+		pause_for(&s, 30 * MS);
+		if (i != 2)
+			copy(&s, COPY_HTOD, 8 * 400000);
+		pause_for(&s, MS / 2);
+		for (unsigned k = 0; k < 90 && i != 1; k++)
+			update(&s, MS);
+		pause_for(&s, i == 1 ? 90 * MS : MS / 2);
+		request(&s, &model, 400000, STEPS, true);
+	}
+	t = find(&s);
+	CHECK(t.n == PROMPTS * EACH);
+	for (size_t i = 1; i < PROMPTS; i++) {
+		const struct pass *p = &t.list[i * EACH];
+
+		CHECK(p->label == PASS_PREFILL && p->wall_start == p->host_start);
+		CHECK((p->queue_ns >= 90 * MS) == (i != 1));
+		CHECK(p->host_start - p[-1].end >= 30 * MS);
+	}
+	pass_table_release(&t);
+}
+
+/* Masks, positions, an empty cache: `waits` if the host looks at them before the model runs. */
+static void make_ready(struct script *s, bool waits)
+{
+	static const uint32_t list[] = { NOISE, CONV, NOISE, ROUTE, CONV, NOISE, ROUTE, EXPERT };
+
+	for (unsigned i = 0; i < sizeof(list) / sizeof(*list); i++)
+		kernel(s, list[i], 1);
+	if (waits) {
+		copy(s, COPY_DTOH, 1);
+		wait(s, SYNC_OF_STREAM);
+	}
+	pause_for(s, 100000);
+}
+
+/* Mostly the host waits between making ready and the model; a prompt for which it does not begins with the model too. */
+TEST(walls_without_what_makes_ready)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+	uint64_t at[2 * PROMPTS];
+	uint32_t kernels = 0;
+
+	for (size_t i = 0; i < 2 * PROMPTS; i++) {
+		pause_for(&s, 30 * MS);
+		make_ready(&s, i != 3 && i != 7);
+		at[i] = s.host;
+		request(&s, &model, 400 + 16 * (unsigned)i, STEPS, true);
+	}
+	t = find(&s);
+	CHECK(labelled(&t, PASS_PREFILL) == 2 * PROMPTS);
+	for (size_t i = 0, n = 0; i < t.n; i++) {
+		const struct pass *p = &t.list[i];
+
+		if (p->label != PASS_PREFILL)
+			continue;
+		kernels = n ? kernels : p->kernels;
+		CHECK(p->kernels == kernels && p->host_start >= at[n] && p->host_start < at[n] + 10000);
+		n++;
+	}
+	pass_table_release(&t);
+}
+
+/* And where it never waits there, what makes ready is how passes begin, though some need none. */
+TEST(walls_with_what_all_make_ready)
+{
+	struct script s = { 0 };
+	struct pass_table t;
+	uint64_t begun[4 * PROMPTS];
+
+	for (size_t i = 0; i < 4 * PROMPTS; i++) {
+		pause_for(&s, 30 * MS);
+		begun[i] = s.host;
+		if (i % 5 != 4)
+			make_ready(&s, false);
+		request(&s, &model, 400, 0, true);
+	}
+	t = find(&s);
+	CHECK(t.n == 4 * PROMPTS);
+	for (size_t i = 0; i < t.n; i++)
+		CHECK(t.list[i].host_start >= begun[i] && t.list[i].host_start < begun[i] + 10000);
 	pass_table_release(&t);
 }
 

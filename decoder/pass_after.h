@@ -1,0 +1,29 @@
+/*
+ * pass_after: what a thread launches after a replay without waiting for it: does it belong to the pass of the
+ * replay (the head of the model, the choice of a token), or is it the next one's? Learned in the first
+ * reading, by symbol: what mostly follows at once belongs to it, and a pause there was a hiccup of the host.
+ *
+ * No errors; one thread.
+ */
+#ifndef JITNESS_DECODER_PASS_AFTER_H
+#define JITNESS_DECODER_PASS_AFTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "decoder/pass_items.h"
+
+#define REPLAY_APART_NS 100000u /* pauses are as long, or longer */
+
+/* The operation that this is an item of came when the replay, which nobody waited for, was done. */
+static inline bool pass_paused(const struct op *op, const struct pass_item *i, uint64_t gpu_end)
+{
+	return i->gap_ns >= REPLAY_APART_NS && op->host_start > gpu_end;
+}
+
+void pass_after_note(struct pass_after *a, uint32_t sym, bool paused);
+
+/* Nothing is known of it: it does when there is no pause. */
+bool pass_after_joins(const struct pass_after *a, uint32_t sym, bool paused);
+
+#endif
