@@ -56,11 +56,11 @@ class Child:
                 cmd += ["--profiler", tracer]
         else:
             cmd = [a.bin + "/loops", workload, a.bin + "/storm.cubin"]
-        level, _, stacks = tracer.partition("/")
+        level, _, stacks = tracer.removeprefix("other:").partition("/")
         if tracer.startswith("floor:"):
             env["CUDA_INJECTION64_PATH"], env["FLOOR"] = a.bin + "/libfloor.so", tracer[6:]
         elif level in LEVELS:
-            env.update(LD_PRELOAD=a.lib, JITNESS_OUT=self.dir + "/t.jitness", JITNESS_LEVEL=level)
+            env.update(LD_PRELOAD=a.other if tracer.startswith("other:") else a.lib, JITNESS_OUT=self.dir + "/t.jitness", JITNESS_LEVEL=level)
             if stacks:
                 env["JITNESS_STACKS"] = "off" if stacks == "nostacks" else stacks
         elif tracer == "nsys":
@@ -204,7 +204,7 @@ def bench(a, workload):
     for t in [t for t in a.tracers if t in all_samples]:
         s, f = all_samples[t], facts[t]
         d = added.get(t, [0])
-        floor = added.get("floor:" + t.partition("/")[0])
+        floor = added.get("floor:" + t.removeprefix("other:").partition("/")[0])
         against = "%.2f" % (statistics.median(d) / statistics.median(floor)) if floor and statistics.median(floor) > 0 else "-"
         print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.2f %8.0f %7.2f %6s" % (
             t, statistics.median(s) / scale, "%.1f..%.1f" % tuple(q / scale for q in quartiles(s)),
@@ -218,8 +218,9 @@ def long_run(a):
     """10^7 launches from 8 threads at full speed: CPU of the writer, exit, lost, the longest calls."""
     print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
           "launch, and how many of a million took longer than 0.1 and 1 ms")
-    for t in ("none", "floor:graph", "graph", "churn"):
-        c = Child(a, t, "launch8", 7)
+    others = ["other:graph", "graph", "other:graph"] if a.other else []
+    for number, t in enumerate(["none", "floor:graph", "graph", "churn"] + others):
+        c = Child(a, t, "launch8", 10 + number)
         if not c.ready():
             print("  %s: did not start" % t)
             continue
@@ -266,8 +267,9 @@ def main():
     p.add_argument("--workloads", default="launch1,launch8,graph500,loads,eager,compile,graph,jax,long,startup")
     p.add_argument("--scale", type=float, default=1.0, help="of the number of rounds")
     p.add_argument("--json", help="all samples")
+    p.add_argument("--other", help="another build's libjitness.so: its levels are measured too, as other:LEVEL")
     a = p.parse_args()
-    a.tracers = a.tracers.split(",")
+    a.tracers = a.tracers.split(",") + ["other:" + x for x in LEVELS if a.other]
     a.lib, a.jitness = ROOT + "/build/release/libjitness.so", ROOT + "/build/release/jitness"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     random.seed(1)
