@@ -18,6 +18,7 @@ struct shape {
 	struct journal_place row;   /* the last whole row of it */
 	uint32_t name;              /* id of its STRING; 0: none, or not known */
 	uint32_t buffer;            /* the name was read for this shapes_buffer(); 0: for none */
+	struct shape *next;         /* what came after it; may be another by now */
 };
 
 /* Before the first buffer: rows of an earlier journal cannot be repeated. */

@@ -10,6 +10,8 @@
 
 #define KNOWN_ROOM (JOURNAL_CHUNK_BYTES / 8) /* places where a row can begin */
 
+#define AHEAD 1024u /* bytes: other cores have written them */
+
 /* The offset behind the rows from `at` on that are like the first, with the head *row; and their number. */
 static inline uint32_t run_end(uint32_t *ret_rows, const struct gather_part *part, uint32_t at,
 			       const struct journal_row *row)
@@ -20,9 +22,10 @@ static inline uint32_t run_end(uint32_t *ret_rows, const struct gather_part *par
 	uint64_t head = get_le64(part->rows + at);
 	uint32_t from = at;
 
-	do
+	do {
 		at += bytes;
-	while (at < part->to && !((get_le64(part->rows + at) ^ head) & same));
+		__builtin_prefetch(part->rows + at + AHEAD);
+	} while (at < part->to && !((get_le64(part->rows + at) ^ head) & same));
 	*ret_rows = (at - from) / bytes;
 	return at;
 }

@@ -11,6 +11,7 @@
 #include "trace/create.h"
 #include "trace/err.h"
 
+#define AHEAD 512u /* bytes: its memory is cold */
 #define ROWS_BYTES (JOURNAL_CHUNK_BYTES - JOURNAL_CHUNK_HEADER)
 
 _Static_assert(offsetof(struct journal_header, next_gen) == 32, "docs/trace-format.md");
@@ -291,6 +292,7 @@ bool journal_repeat(struct journal_lane *lane, const struct journal_place *of, e
 	at = atomic_load_explicit(&c->committed, memory_order_relaxed);
 	if (need > ROWS_BYTES - at)
 		return false;
+	__builtin_prefetch(c->rows + at + AHEAD, 1);
 	memcpy(c->rows + at, &row, sizeof(row));
 	for (unsigned i = 0; i < n_own; i++) /* three: not worth a call */
 		memcpy(c->rows + at + sizeof(row) + 8 * i, &fields[i], 8);

@@ -218,7 +218,7 @@ def long_run(a):
     """10^7 launches from 8 threads at full speed: CPU of the writer, exit, lost, the longest calls."""
     print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
           "launch, and how many of a million took longer than 0.1 and 1 ms")
-    others = ["other:graph", "graph", "other:graph"] if a.other else []
+    others = ["other:graph", "graph"] * 3 if a.other else []
     for number, t in enumerate(["none", "floor:graph", "graph", "churn"] + others):
         c = Child(a, t, "launch8", 10 + number)
         if not c.ready():
