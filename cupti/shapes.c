@@ -10,21 +10,23 @@
  */
 #define SHAPES_SETS 512u
 
-static struct shape shapes[SHAPES_SETS][2]; /* the newer one comes first */
-static struct shape *last = &shapes[0][0];
-static uint32_t buffer;
+/* Written for every kernel: no cache line of it has anything else, which launching threads may read. */
+static struct {
+	_Alignas(64) struct shape *last; /* NULL: none yet */
+	uint32_t buffer;
+	struct shape set[SHAPES_SETS][2]; /* the newer one comes first */
+} own;
 
 void shapes_reset(void)
 {
-	if (buffer)
-		memset(shapes, 0, sizeof(shapes));
-	buffer = 0;
+	if (own.buffer)
+		memset(&own, 0, sizeof(own));
 }
 
 void shapes_buffer(void)
 {
 	/* 0 is no buffer's number. */
-	buffer = buffer + 1 ? buffer + 1 : 1;
+	own.buffer = own.buffer + 1 ? own.buffer + 1 : 1;
 }
 
 static inline uint64_t word_of(const struct layout_record *r, unsigned i)
@@ -64,7 +66,7 @@ static __attribute__((noinline)) struct shape *shape_find(const struct layout_re
 
 	for (unsigned i = 0; i < SHAPE_WORDS; i++)
 		w[i] = word_of(r, i);
-	set = shapes[hash_words(w, sizeof(w), sizeof(w)) % SHAPES_SETS];
+	set = own.set[hash_words(w, sizeof(w), sizeof(w)) % SHAPES_SETS];
 	if (same(&set[0], r))
 		return set;
 	if (same(&set[1], r))
@@ -77,20 +79,21 @@ static __attribute__((noinline)) struct shape *shape_find(const struct layout_re
 
 struct shape *shapes_of(const struct layout_record *r)
 {
-	struct shape *s = last->next;
+	struct shape *s = own.last ? own.last->next : NULL;
 
 	/* Mostly what came after it the last time. */
 	if (!s || !same(s, r)) {
 		s = shape_find(r);
-		last->next = s;
+		if (own.last)
+			own.last->next = s;
 	}
-	last = s;
+	own.last = s;
 	return s;
 }
 
 bool shapes_fresh(const struct shape *s)
 {
-	return s->buffer == buffer;
+	return s->buffer == own.buffer;
 }
 
 void shapes_name(struct shape *s, uint32_t name)
@@ -99,5 +102,5 @@ void shapes_name(struct shape *s, uint32_t name)
 		s->row = (struct journal_place){ 0 };
 	s->name = name;
 	/* No name: another record of it may have one, or has to be counted as well. */
-	s->buffer = name ? buffer : 0;
+	s->buffer = name ? own.buffer : 0;
 }
