@@ -270,6 +270,7 @@ def main():
     p.add_argument("--other", help="another build's libjitness.so: its levels are measured too, as other:LEVEL")
     a = p.parse_args()
     a.tracers = a.tracers.split(",") + ["other:" + x for x in LEVELS if a.other]
+    a.other = a.other and os.path.abspath(a.other)
     a.lib, a.jitness = ROOT + "/build/release/libjitness.so", ROOT + "/build/release/jitness"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     random.seed(1)
