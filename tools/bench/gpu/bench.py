@@ -219,7 +219,7 @@ def long_run(a):
     print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
           "launch, and how many of a million took longer than 0.1 and 1 ms")
     others = ["other:graph", "graph"] * 3 if a.other else []
-    for number, t in enumerate(["none", "floor:graph", "graph", "churn"] + others):
+    for number, t in enumerate([x for x in ("none", "floor:graph", "graph", "churn") if x in a.tracers] + others):
         c = Child(a, t, "launch8", 10 + number)
         if not c.ready():
             print("  %s: did not start" % t)
