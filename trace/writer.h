@@ -19,9 +19,9 @@ struct journal;
 
 /*
  * Rows worth a frame of their own when nobody asked for a flush: 38,000 launches; the journal holds
- * them meanwhile. Each launching thread has sections of its own, and short ones cost more: with 8
- * threads a half takes 5 % more time a launch. TR120 A2 with a quarter and a half: 3.63, 3.53, this:
- * 3.52 bytes a launch. More than this would seldom fit a frame in one piece.
+ * them meanwhile. Each launching thread has sections of its own, and short ones cost zstd's tables
+ * each. TR120 A2 with a quarter and a half: 3.63, 3.53, this: 3.52 bytes a launch. More than this
+ * would seldom fit a frame in one piece.
  */
 #ifndef WRITER_BATCH_BYTES
 #define WRITER_BATCH_BYTES (3072u << 10)
