@@ -4,7 +4,7 @@ For each workload one process per tracer is started; when all are ready, they ar
 batch. So the tracers are interleaved within seconds, and a drift of the machine meets all of them. A figure is the median
 over the rounds; "added" is the median over the rounds of (tracer - none) in the same round, with its quartiles; "x floor" is that
 against what the floor of the same level adds; "bytes/op": the trace's, per kernel (of a graph: at level node), copy and replay in
-it. Two waves of processes, where a process's own luck matters.
+it. More waves of processes where a process's own luck matters.
 """
 import argparse
 import contextlib
@@ -25,8 +25,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 CPUS = 8  # the cores that all measured processes share; one works at a time
 PYTHON = ("eager", "compile", "graph", "jax")
 # workload: units in a batch, rounds in a wave, waves
-WORK = {"launch1": (4000, 30, 2), "launch8": (16000, 30, 2), "graph500": (50000, 30, 2), "loads": (50, 20, 1),
-        "eager": (12, 12, 2), "compile": (25, 12, 1), "graph": (60, 14, 2), "jax": (300, 14, 1)}
+WORK = {"launch1": (4000, 18, 2), "launch8": (16000, 18, 2), "graph500": (50000, 18, 2), "loads": (50, 60, 1),
+        "eager": (12, 7, 2), "compile": (25, 7, 1), "graph": (60, 8, 2), "jax": (300, 6, 3)}
 UNIT = {"launch1": "launch", "launch8": "launch", "graph500": "node", "loads": "load"}
 COUNTED = ("kernels", "graph_launches", "memcpys", "memsets")
 LEVELS = ("churn", "graph", "node")
