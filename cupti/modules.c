@@ -333,8 +333,9 @@ const void *modules_image(CUpti_CallbackId cbid, const void *params)
 	}
 }
 
-static void load_of_call(struct load *l, CUpti_CallbackId cbid, const CUpti_CallbackData *data)
+static void load_of_call(struct load *l, const struct call_frame *frame, const CUpti_CallbackData *data)
 {
+	const CUpti_CallbackId cbid = frame->cbid;
 	const void *p = data->functionParams;
 
 	switch (cbid) {
@@ -374,7 +375,7 @@ static void load_of_call(struct load *l, CUpti_CallbackId cbid, const CUpti_Call
 		return;
 	}
 	default:
-		l->image = modules_image(cbid, p);
+		l->image = frame->image;
 		break;
 	}
 	l->handle = library_of_call(cbid, data);
@@ -441,7 +442,7 @@ void modules_load_exit(const struct call_frame *frame, const CUpti_CallbackData 
 	struct image img;
 
 	if (data->functionParams)
-		load_of_call(&l, frame->cbid, data);
+		load_of_call(&l, frame, data);
 	/* CUPTI has shown the module that came of it, and it was the same: it is not read again. */
 	for (w = waiting_tls; l.image && succeeded(data) && w < waiting_tls + waiting_count_tls; w++) {
 		if (w->input != l.image || w->corr != frame->corr)

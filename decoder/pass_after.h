@@ -11,14 +11,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "decoder/pass_items.h"
-
 #define REPLAY_APART_NS 100000u /* pauses are as long, or longer */
 
-/* The operation that this is an item of came when the replay, which nobody waited for, was done. */
-static inline bool pass_paused(const struct op *op, const struct pass_item *i, uint64_t gpu_end)
+#define PASS_AFTER_MAX 8u /* symbols; few follow a replay */
+struct pass_after {
+	struct {
+		uint32_t sym, at_once, apart; /* launches of it: without a pause, with one */
+	} list[PASS_AFTER_MAX];
+	uint32_t n;
+};
+
+/* The launch at host_start, after the host's pause, came when the replay was done. */
+static inline bool pass_paused(uint32_t pause_ns, uint64_t host_start, uint64_t gpu_end)
 {
-	return i->gap_ns >= REPLAY_APART_NS && op->host_start > gpu_end;
+	return pause_ns >= REPLAY_APART_NS && host_start > gpu_end;
 }
 
 void pass_after_note(struct pass_after *a, uint32_t sym, bool paused);

@@ -80,19 +80,25 @@ static inline bool pass_rule_cuts(const struct pass_rule *r, uint32_t left,
 }
 
 /* Which symbols a pass has, symbols modulo PASS_SET_BITS: equal sets are one kind. */
-#define PASS_SET_BITS 512u
+#define PASS_SET_BITS  512u
+#define PASS_SET_WORDS (PASS_SET_BITS / 64)
 struct pass_set {
-	uint64_t bits[PASS_SET_BITS / 64];
+	uint64_t bits[PASS_SET_WORDS];
 };
 static inline void pass_set_add(struct pass_set *s, uint32_t sym)
 {
-	s->bits[sym >> 6 & 7] |= 1ull << (sym & 63);
+	s->bits[sym / 64 % PASS_SET_WORDS] |= 1ull << sym % 64;
+}
+static inline void pass_set_join(struct pass_set *s, const struct pass_set *more)
+{
+	for (unsigned i = 0; i < PASS_SET_WORDS; i++)
+		s->bits[i] |= more->bits[i];
 }
 static inline bool pass_set_equal(const struct pass_set *a, const struct pass_set *b)
 {
 	uint64_t differ = 0;
 
-	for (unsigned i = 0; i < PASS_SET_BITS / 64; i++)
+	for (unsigned i = 0; i < PASS_SET_WORDS; i++)
 		differ |= a->bits[i] ^ b->bits[i];
 	return !differ;
 }

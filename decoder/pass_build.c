@@ -207,7 +207,8 @@ static bool learn(void *arg, const struct op *op)
 	if (t->n && t->gap)
 		item.flags |= ITEM_BREAK;
 	else if (t->n && !(item.flags & (ITEM_WAIT | ITEM_GRAPH)) && t->list[t->n - 1].flags & ITEM_GRAPH)
-		pass_after_note(&t->after, item.sym, pass_paused(op, &item, t->gpu_end));
+		pass_after_note(&t->after, item.sym,
+				pass_paused(item.gap_ns, op->host_start, t->gpu_end));
 	t->gap = false;
 	if (op->gpu_end > t->gpu_end)
 		t->gpu_end = op->gpu_end;

@@ -109,8 +109,7 @@ void pass_classes_find(struct pass_classes *ret, struct pass_seq *s)
 	for (uint32_t i = 0; i < ret->n; i++) {
 		if (ret->list[i].count < 2)
 			continue;
-		for (int k = 0; k < 8; k++)
-			known.bits[k] |= ret->list[i].set.bits[k];
+		pass_set_join(&known, &ret->list[i].set);
 		if ((uint64_t)ret->list[i].count * ret->list[i].inner > most) {
 			most = (uint64_t)ret->list[i].count * ret->list[i].inner;
 			usual = ret->list[i].inner;

@@ -138,8 +138,7 @@ static void burst_merge(struct burst *a, const struct burst *b)
 		p->gpu_start = q->gpu_start;
 	if (q->gpu_end > p->gpu_end)
 		p->gpu_end = q->gpu_end;
-	for (int i = 0; i < 8; i++)
-		a->f.set.bits[i] |= b->f.set.bits[i];
+	pass_set_join(&a->f.set, &b->f.set);
 	a->f.one_row += b->f.one_row;
 	a->f.token = b->f.token;
 	a->f.read_bytes = b->f.read_bytes;
@@ -373,7 +372,8 @@ static bool apart(const struct cut_thread *t, const struct burst *b, const struc
 		return item->gap_ns >= REPLAY_APART_NS && !b->f.pass.graph_launches;
 	if (!b->f.replay_last)
 		return pass_begins_perhaps(&t->begins, &b->head, b->f.items, item->sym);
-	return !pass_after_joins(&t->after, item->sym, pass_paused(op, item, b->f.pass.gpu_end));
+	return !pass_after_joins(&t->after, item->sym,
+				 pass_paused(item->gap_ns, op->host_start, b->f.pass.gpu_end));
 }
 
 static struct burst *burst_for(struct cut_thread *t, const struct op *op, const struct pass_item *item)

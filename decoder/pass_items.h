@@ -12,6 +12,7 @@
 
 #include "decoder/idmap.h"
 #include "decoder/op_stream.h"
+#include "decoder/pass_after.h"
 #include "trace/event.h"
 
 #define PASS_ITEMS_MAX (1u << 18) /* of all threads together, about */
@@ -42,15 +43,6 @@ struct pass_cursor {
 	uint64_t at;   /* end of the last launch or wait; 0: none yet */
 	uint32_t left; /* symbol before, + 1; 0: none */
 	bool waited;   /* since the last launch */
-};
-
-/* Of launches after a replay that nobody waited for (pass_after.h). */
-#define PASS_AFTER_MAX 8u /* symbols; few follow a replay */
-struct pass_after {
-	struct {
-		uint32_t sym, at_once, apart; /* without a pause, with one */
-	} list[PASS_AFTER_MAX];
-	uint32_t n;
 };
 
 struct pass_thread_items {

@@ -43,7 +43,7 @@ uint64_t pass_set_hash(const struct pass_set *s)
 {
 	uint64_t h = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (unsigned i = 0; i < PASS_SET_WORDS; i++)
 		h = idmap_hash(h ^ s->bits[i] ^ (uint64_t)i << 60) + (h << 7);
 	return h;
 }
@@ -52,7 +52,7 @@ unsigned pass_set_count(const struct pass_set *s)
 {
 	unsigned n = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (unsigned i = 0; i < PASS_SET_WORDS; i++)
 		n += pass_bits(s->bits[i]);
 	return n;
 }
@@ -61,7 +61,7 @@ unsigned pass_set_common(const struct pass_set *a, const struct pass_set *b)
 {
 	unsigned n = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (unsigned i = 0; i < PASS_SET_WORDS; i++)
 		n += pass_bits(a->bits[i] & b->bits[i]);
 	return n;
 }

@@ -127,13 +127,16 @@ static bool is_cupti(const char *path)
 	return !strncmp(slash ? slash + 1 : path, "libcupti.so", 11);
 }
 
+static bool has(const struct object *o, uintptr_t addr)
+{
+	return addr >= o->start && addr < o->end;
+}
+
 /* One that is never unloaded: we hold on to it, or nobody can let it go. */
 static bool stays(const struct object *o, const char *path)
 {
-	const uintptr_t libc = (uintptr_t)munmap, us = (uintptr_t)objects_find;
-
-	return !*path || cupti_holds(o->start, o->end) ||
-	       (libc >= o->start && libc < o->end) || (us >= o->start && us < o->end);
+	return !*path || cupti_holds(o->start, o->end) || has(o, (uintptr_t)munmap) ||
+	       has(o, (uintptr_t)objects_find);
 }
 
 static __attribute__((noinline)) void announce(const struct object *o, const char *path,
@@ -185,8 +188,7 @@ static const uint8_t *identify(struct object *o, const char *path, size_t *ret_i
 			     hash64(id, id_len) };
 	bool fresh;
 
-	o->tracer = ((uintptr_t)objects_find >= o->start && (uintptr_t)objects_find < o->end) ||
-		    is_cupti(path);
+	o->tracer = has(o, (uintptr_t)objects_find) || is_cupti(path);
 	o->stays = stays(o, path);
 	o->id = seen_id(&objects, hash64(what, sizeof(what)), &fresh);
 	if (!o->id)
