@@ -52,7 +52,7 @@ trace_src   := trace/err.c trace/event.c trace/frame.c trace/column.c trace/enco
 trace_read  := trace/packed.c trace/decode.c trace/frame_reader.c trace/ahead.c trace/reader.c trace/recover.c
 cupti_src   := cupti/session.c cupti/find.c cupti/maps.c cupti/api.c cupti/layout.c cupti/buffers.c \
 	cupti/records.c cupti/names.c cupti/shapes.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
-	cupti/modules.c cupti/graphs.c cupti/image.c cupti/emit.c cupti/ids.c \
+	cupti/modules.c cupti/graphs.c cupti/graph_nodes.c cupti/execs.c cupti/image.c cupti/emit.c cupti/ids.c \
 	cupti/kernel_names.c cupti/handles.c cupti/resources.c cupti/entry_points.c cupti/entry_hooks.c
 preload_src := preload/entry.c preload/options.c preload/log.c preload/output.c \
 	preload/stack.c preload/frames.c preload/seen.c preload/objects.c preload/unwind.c \
@@ -123,7 +123,7 @@ unit_src    := tests/unit/unit.c \
 # of cupti/, what needs no driver to be tested
 unit_cupti  := cupti/emit.c cupti/layout.c cupti/image.c cupti/maps.c cupti/buffers.c \
 	cupti/names.c cupti/shapes.c cupti/records.c cupti/callbacks.c cupti/calls.c cupti/captures.c \
-	cupti/modules.c cupti/graphs.c cupti/api.c cupti/ids.c cupti/kernel_names.c cupti/handles.c cupti/resources.c
+	cupti/modules.c cupti/graphs.c cupti/graph_nodes.c cupti/execs.c cupti/api.c cupti/ids.c cupti/kernel_names.c cupti/handles.c cupti/resources.c
 
 # of preload/, what stacks need
 unit_stacks := preload/seen.c preload/frames.c preload/objects.c preload/unwind.c preload/unwind_libc.c \

@@ -8,6 +8,7 @@
 #include "cupti/calls.h"
 #include "cupti/captures.h"
 #include "cupti/emit.h"
+#include "cupti/graph_nodes.h"
 #include "cupti/graphs.h"
 #include "cupti/ids.h"
 #include "cupti/modules.h"
@@ -149,7 +150,7 @@ static void api_exit(CUpti_CallbackId cbid, const CUpti_CallbackData *data)
 		else if (f->class == CALL_SYNC)
 			sync_emit(f, data, end_ns);
 		else if (f->class == CALL_SET_NODE)
-			graphs_node_exit(f, data, end_ns);
+			graph_nodes_exit(f, data, end_ns);
 		else
 			load_or_graph_exit(f, data, end_ns);
 	}

@@ -27,6 +27,7 @@ struct entry_call {
 	uint32_t cbid;      /* CUpti_driver_api_trace_cbid */
 	uint32_t corr;      /* 0: a call that makes or ends an object, and no `struct call` */
 	uint32_t id, owner; /* of the object that such a call ends */
+	struct exec *same;  /* whose node is set to the kernel it has: only counted (graph_nodes.h) */
 };
 
 /* False: forward and nothing else. here: this function's frame. */

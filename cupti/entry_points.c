@@ -8,6 +8,7 @@
 #include "cupti/calls.h"
 #include "cupti/emit.h"
 #include "cupti/entry_calls.h"
+#include "cupti/graph_nodes.h"
 #include "cupti/resources.h"
 
 #define NAME_BYTES 64
@@ -156,8 +157,15 @@ static void tell(const struct entry_call *c, CUpti_ApiCallbackSite site)
 	callbacks_receive(NULL, CUPTI_CB_DOMAIN_DRIVER_API, c->cbid, &data);
 }
 
+static void followed_enter(struct entry_call *c)
+{
+	c->corr = atomic_fetch_add(&correlation, 1) + 1;
+	tell(c, CUPTI_API_ENTER);
+}
+
 bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const void *here)
 {
+	const struct call *call;
 	int saved_errno = errno;
 
 	/*
@@ -167,10 +175,12 @@ bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const 
 	if (!follow || !emit_on() || (outermost && (uintptr_t)here < (uintptr_t)outermost))
 		return false;
 	*c = (struct entry_call){ .params = params, .cbid = cbid };
-	if (call_of(cbid)) {
-		c->corr = atomic_fetch_add(&correlation, 1) + 1;
-		tell(c, CUPTI_API_ENTER);
-	} else {
+	call = call_of(cbid);
+	if (call && call->class == CALL_SET_NODE)
+		c->same = graph_nodes_same(cbid, params);
+	if (call && !c->same) {
+		followed_enter(c);
+	} else if (!call) {
 		if (!emit_enter())
 			return false; /* one of our own */
 		resources_enter(c);
@@ -185,9 +195,13 @@ CUresult entry_exit(struct entry_call *c)
 {
 	int saved_errno = errno;
 
+	if (c->same && c->result == CUDA_SUCCESS)
+		graph_nodes_count(c->same);
+	else if (c->same)
+		followed_enter(c); /* failed after all: its record says so, and not how long it took */
 	if (c->corr) {
 		tell(c, CUPTI_API_EXIT);
-	} else if (emit_on() && emit_enter()) {
+	} else if (!c->same && emit_on() && emit_enter()) {
 		resources_exit(c);
 		emit_leave();
 	}

@@ -1,14 +1,14 @@
 #include "cupti/graphs.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "cupti/api.h"
 #include "cupti/emit.h"
+#include "cupti/execs.h"
+#include "cupti/graph_nodes.h"
 #include "cupti/ids.h"
-#include "cupti/modules.h"
 #include "trace/hash.h"
 
 /* Bounds of one listing: 8 MiB of virtual memory, touched as far as it is used. */
@@ -18,84 +18,10 @@
 #define KERNEL_SLOTS 8192u
 #define NAME_CUT     4096
 
-/* Executable graphs alive at a time whose versions are counted. */
-#define EXEC_SLOTS  8192u
-#define EXEC_PROBES 64u
-
-/* Nodes whose last kernel is remembered: XLA sets some dozen nodes before each replay. */
-#define TOLD_SLOTS 8192u
-
-/* Exec id in the high half, version in the low; 0: free (ids start at 1). */
-static _Atomic uint64_t *execs;
-
-/*
- * What the trace knows of nodes that were set one by one: a hash of graph, node and kernel in
- * the slot of graph and node; 0: nothing. Handles are used anew after an unload, and a
- * listing replaces what was told before: `listings` is part of the hash.
- */
-static _Atomic uint64_t told[TOLD_SLOTS];
-static _Atomic uint64_t listings;
-
 int graphs_start(void)
 {
-	void *p = mmap(NULL, EXEC_SLOTS * sizeof(*execs), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	execs = p == MAP_FAILED ? NULL : p;
-	atomic_fetch_add(&listings, 1); /* nothing is told yet in this trace */
-	return execs ? 0 : -1;
-}
-
-static _Atomic uint64_t *exec_find(uint32_t id)
-{
-	_Atomic uint64_t *e;
-
-	for (uint32_t i = 0; execs && id && i < EXEC_PROBES; i++) {
-		e = &execs[(id * 2654435761u + i) % EXEC_SLOTS];
-		if (atomic_load_explicit(e, memory_order_relaxed) >> 32 == id)
-			return e;
-	}
-	return NULL;
-}
-
-/* Free slots may lie between: a destroyed graph leaves a hole, so the whole run is searched. */
-static void exec_add(uint32_t id)
-{
-	_Atomic uint64_t *e = exec_find(id);
-	uint64_t v;
-
-	if (e) {
-		atomic_store(e, (uint64_t)id << 32);
-		return;
-	}
-	for (uint32_t i = 0; execs && id && i < EXEC_PROBES; i++) {
-		v = 0;
-		e = &execs[(id * 2654435761u + i) % EXEC_SLOTS];
-		if (atomic_compare_exchange_strong(e, &v, (uint64_t)id << 32))
-			return;
-	}
-}
-
-static uint32_t exec_version(uint32_t id)
-{
-	_Atomic uint64_t *e = exec_find(id);
-
-	return e ? (uint32_t)atomic_load(e) : 0;
-}
-
-static uint32_t exec_next_version(uint32_t id)
-{
-	_Atomic uint64_t *e = exec_find(id);
-
-	return e ? (uint32_t)atomic_fetch_add(e, 1) + 1 : 0;
-}
-
-static void exec_remove(uint32_t id)
-{
-	_Atomic uint64_t *e = exec_find(id);
-
-	if (e)
-		atomic_store(e, 0);
+	graph_nodes_forget();
+	return execs_start();
 }
 
 static uint32_t graph_id(CUgraph graph)
@@ -127,20 +53,6 @@ struct listing {
 	uint64_t node_count, kernel_nodes, unlisted;
 	bool is_count; /* names are not asked for */
 };
-
-static const char *kernel_name(CUfunction func, CUkernel kern)
-{
-	const char *name = NULL;
-
-	if (func && driver_api.cuFuncGetName &&
-	    driver_api.cuFuncGetName(&name, func) == CUDA_SUCCESS && name)
-		return name;
-	name = NULL;
-	if (kern && driver_api.cuKernelGetName &&
-	    driver_api.cuKernelGetName(&name, kern) == CUDA_SUCCESS)
-		return name;
-	return NULL;
-}
 
 /* Kernels of one name (in several contexts, say) become one row. */
 static struct kernel_count *by_name(struct listing *l, const void *handle, const char *name)
@@ -183,7 +95,7 @@ static bool kernel_add(struct listing *l, CUfunction func, CUkernel kern)
 			return true;
 		}
 	}
-	name = kernel_name(func, kern);
+	name = graph_kernel_name(func, kern);
 	if (!name || !(k = by_name(l, handle, name)))
 		return false;
 	k->count++;
@@ -344,12 +256,13 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	if (c.op == GRAPH_OP_INSTANTIATE)
 		ids_forget(); /* an older executable may have had this handle */
 	exec = ids_exec(c.exec);
+	graph_nodes_tell(exec);
 	if (c.ok && c.op == GRAPH_OP_INSTANTIATE)
-		exec_add(exec);
+		execs_add(exec);
 	else if (c.ok)
-		version = exec_next_version(exec);
+		version = execs_changed(exec);
 	else
-		version = exec_version(exec);
+		version = execs_version(exec);
 
 	if (call_of(frame->cbid)->stack) {
 		f[GRAPH_NATIVE] = frame->stack.native;
@@ -365,7 +278,7 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	f[GRAPH_SOURCE_GRAPH] = graph_id(c.graph);
 	f[GRAPH_VERSION] = version;
 	if (c.ok) {
-		atomic_fetch_add(&listings, 1);
+		graph_nodes_forget();
 		l = list_whole(c.graph, false);
 		list_counts(l, f);
 	}
@@ -377,91 +290,17 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	errno = saved_errno;
 }
 
-/* The kernel that one node of an executable graph runs from now on. */
-struct node_kernel {
-	uint32_t exec;
-	CUgraphNode node;
-	CUfunction func;
-	CUkernel kern;
-};
-
-/* Each word moves every bit of the result: sums of addresses would be alike. */
-static uint64_t mixed(uint64_t h, uint64_t word)
-{
-	h = (h ^ word) * 0x9e3779b97f4a7c15u;
-	return h ^ h >> 32;
-}
-
-/*
- * The other nodes stay as they were listed. The name is asked for and told when it is not the one that
- * was told last.
- */
-static bool node_tell(const struct node_kernel *k, uint32_t version)
-{
-	const uint64_t node = mixed(mixed(0, k->exec), (uintptr_t)k->node);
-	const uint64_t now = mixed(mixed(mixed(node, (uintptr_t)k->func), (uintptr_t)k->kern),
-				   atomic_load(&listings) + modules_unloads());
-	_Atomic uint64_t *slot = &told[node % TOLD_SLOTS];
-	const char *name;
-	const uint64_t f[GRAPH_KERNEL_N] = {
-		[GRAPH_KERNEL_GRAPH] = k->exec,
-		[GRAPH_KERNEL_VERSION] = version,
-		[GRAPH_KERNEL_COUNT] = 0,
-	};
-
-	if (atomic_load_explicit(slot, memory_order_relaxed) == now)
-		return true;
-	name = kernel_name(k->func, k->kern);
-	if (!name)
-		return false;
-	if (emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT)))
-		atomic_store_explicit(slot, now, memory_order_relaxed);
-	return true;
-}
-
-void graphs_node_exit(const struct call_frame *frame, const CUpti_CallbackData *data, uint64_t end_ns)
-{
-	const cuGraphExecKernelNodeSetParams_v2_params *set = data->functionParams;
-	struct node_kernel k = { 0 };
-	uint64_t f[GRAPH_N];
-	bool ok;
-
-	if (!set || !data->functionReturnValue)
-		return;
-	ok = *(const CUresult *)data->functionReturnValue == CUDA_SUCCESS;
-	k.exec = ids_exec(set->hGraphExec);
-	k.node = set->hNode;
-	if (set->nodeParams) {
-		k.func = set->nodeParams->func;
-		/* The first version of the call has the struct without kern. */
-		if (frame->cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams_v2)
-			k.kern = set->nodeParams->kern;
-	}
-	f[GRAPH_START] = frame->start_ns;
-	f[GRAPH_END] = end_ns;
-	f[GRAPH_CORR] = frame->corr;
-	f[GRAPH_API] = frame->api;
-	f[GRAPH_RESULT] = *(const uint32_t *)data->functionReturnValue;
-	f[GRAPH_OP] = GRAPH_OP_NODE_UPDATE;
-	f[GRAPH_GRAPH] = k.exec;
-	f[GRAPH_SOURCE_GRAPH] = 0;
-	f[GRAPH_VERSION] = ok ? exec_next_version(k.exec) : exec_version(k.exec);
-	f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = ok;
-	f[GRAPH_UNLISTED] = ok && !node_tell(&k, (uint32_t)f[GRAPH_VERSION]);
-	f[GRAPH_NATIVE] = f[GRAPH_PYTHON] = 0;
-	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
-}
-
 void graphs_ended(uint32_t exec)
 {
 	uint64_t f[GRAPH_N] = { 0 };
 
+	graph_nodes_tell(exec);
 	f[GRAPH_START] = f[GRAPH_END] = emit_now();
 	f[GRAPH_API] = API_CU_GRAPH_EXEC_DESTROY;
 	f[GRAPH_OP] = GRAPH_OP_DESTROY;
 	f[GRAPH_GRAPH] = exec;
-	f[GRAPH_VERSION] = exec_version(exec);
-	exec_remove(exec);
+	f[GRAPH_VERSION] = execs_version(exec);
+	execs_remove(exec);
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
 }
 

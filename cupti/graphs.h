@@ -1,7 +1,7 @@
 /*
  * graphs: what is inside an executable graph. One GRAPH record for each
- * instantiate, update, node update and destroy, and GRAPH_KERNEL rows naming the
- * kernels, so that a replay needs a single record (level `graph`).
+ * instantiate, update and destroy, and GRAPH_KERNEL rows naming the
+ * kernels, so that a replay needs a single record (level `graph`). Node by node: graph_nodes.h.
  *
  * On the application's thread at EXIT of the API call, with a mapped scratch of
  * bounded size that is released before returning; graphs_destroyed() from a resource
@@ -21,10 +21,6 @@ int graphs_start(void);
 /* EXIT of a CALL_GRAPH. */
 void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 		 uint64_t end_ns);
-
-/* EXIT of a CALL_SET_NODE: some programs make a dozen of these calls before each replay. */
-void graphs_node_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
-		      uint64_t end_ns);
 
 /* Fills GRAPH_SOURCE_GRAPH, _NODES, _KERNEL_NODES and _UNLISTED of a row; names nothing. */
 void graphs_count(CUgraph graph, uint64_t *row);

@@ -16,6 +16,7 @@
 #include "cupti/emit.h"
 #include "cupti/entry_points.h"
 #include "cupti/find.h"
+#include "cupti/graph_nodes.h"
 #include "cupti/graphs.h"
 #include "cupti/layout.h"
 #include "cupti/modules.h"
@@ -458,6 +459,7 @@ void cupti_flush(bool final)
 {
 	size_t dropped = 0;
 
+	graph_nodes_tell_all();
 	if (!usable())
 		return;
 	(void)cupti_api.ActivityFlushAll(final ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : 0);

@@ -53,7 +53,7 @@ enum gpu_records cupti_start(const struct cupti_config *config, struct cupti_fai
 bool cupti_holds(uintptr_t start, uintptr_t end);
 
 /*
- * cuptiActivityFlushAll: `final` also asks for incomplete records, which come with
+ * Tells what was only counted, then cuptiActivityFlushAll: `final` also asks for incomplete records, which come with
  * end = 0 and never again. May block on a hung GPU: hence a thread of its own.
  */
 void cupti_flush(bool final);

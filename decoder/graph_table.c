@@ -74,9 +74,13 @@ static void fold_ops(struct graph_table *t, const struct section *s)
 			}
 			break;
 		case GRAPH_OP_UPDATE:
-		case GRAPH_OP_NODE_UPDATE:
 			g->updates++;
 			g->update_ns += ns;
+			break;
+		case GRAPH_OP_NODE_UPDATE:
+			g->updates += s->col[GRAPH_NODES][i];
+			g->update_ns += ns;
+			g->untimed |= !s->col[GRAPH_CORR][i];
 			break;
 		case GRAPH_OP_DESTROY:
 			g->destroyed = start;

@@ -21,7 +21,8 @@ struct graph_exec {
 	uint64_t instantiate_ns; /* sum; 0: not seen */
 	uint64_t instantiated;   /* realtime of the first one's start; 0: not seen */
 	uint64_t native, python; /* FRAME ids of the first one; 0: none */
-	uint64_t updates, update_ns;
+	uint64_t updates, update_ns; /* of a whole graph, or of a node */
+	bool untimed;            /* some were only counted: update_ns is not all */
 	uint64_t failed;         /* instantiations and updates with a result */
 	uint64_t destroyed;      /* realtime, or 0 */
 	uint64_t runs;           /* GRAPH_RUN rows, or replays seen through their nodes */

@@ -365,7 +365,10 @@ static void graph_json(cJSON *o, const struct session *s, const struct process *
 	json_ms(o, "instantiate_ms", g->instantiate_ns);
 	json_uint(o, "launches", g->runs);
 	json_uint(o, "updates", g->updates);
-	json_ms(o, "update_ms", g->update_ns);
+	if (g->untimed)
+		json_null(o, "update_ms");
+	else
+		json_ms(o, "update_ms", g->update_ns);
 	json_uint(o, "version", g->version);
 	json_uint(o, "nodes", g->nodes);
 	json_uint(o, "kernel_nodes", g->kernel_nodes);

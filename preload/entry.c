@@ -262,8 +262,8 @@ __attribute__((constructor)) static void tracer_load(void)
 		if (options.level == LEVEL_CHURN && options.dlsym)
 			entry_points_load();
 		compilers_load(options.dlsym, options.redact);
-		if (options.nvtx)
-			nvtx_load(self_path, options.redact);
+		if (options.nvtx != NVTX_OFF)
+			nvtx_load(self_path, options.nvtx == NVTX_ALL, options.redact);
 		children_load(options.out, options.redact);
 		atomic_store(&state, TRACER_LOADED);
 	}

@@ -15,7 +15,7 @@
 
 #define NVTX_VARIABLE "NVTX_INJECTION64_PATH"
 
-static bool enabled; /* constructor */
+static bool enabled, all; /* constructor */
 
 /*
  * What another tool installed for a call; the same for every copy of NVTX. One that gives
@@ -25,6 +25,7 @@ static bool enabled; /* constructor */
 #define NEXT_NONE  1
 static _Atomic uintptr_t next[NVTX_CALL_COUNT];
 static _Atomic uint32_t n_unseen; /* calls of a copy that were left to the other tool */
+static _Atomic uint32_t n_declined;
 enum chain_state { CHAIN_NONE, CHAIN_STARTED, CHAIN_FAILED, CHAIN_TOLD };
 static _Atomic int chain = CHAIN_NONE;
 
@@ -230,6 +231,15 @@ static void on_DomainRangeEnd(void *domain, uint64_t id)
 		THEIR(DomainRangeEnd)(FORWARD_DOMAIN(domain), id);
 }
 
+/* Of a library that annotates each operation, and only when it is given a domain. TSL: XLA and TensorFlow. */
+static bool declined(const char *domain)
+{
+	if (all || strcmp(domain, "TSL"))
+		return false;
+	atomic_fetch_add(&n_declined, 1);
+	return true;
+}
+
 /* The program gets the other tool's handle, also when that is NULL: as without us. */
 #define CREATED(name, pass, put)                               \
 	do {                                                   \
@@ -242,6 +252,8 @@ static void *on_DomainCreateA(const char *text)
 	char name[NVTX_TEXT_MAX];
 
 	nvtx_text(name, text);
+	if (!THEIR(DomainCreateA) && declined(name))
+		return NULL;
 	CREATED(DomainCreateA, (text), nvtx_domain_put(name, theirs));
 }
 static void *on_DomainCreateW(const wchar_t *text)
@@ -249,6 +261,8 @@ static void *on_DomainCreateW(const wchar_t *text)
 	char name[NVTX_TEXT_MAX];
 
 	nvtx_text_wide(name, text);
+	if (!THEIR(DomainCreateW) && declined(name))
+		return NULL;
 	CREATED(DomainCreateW, (text), nvtx_domain_put(name, theirs));
 }
 static void on_DomainDestroy(void *domain)
@@ -373,7 +387,7 @@ int InitializeInjectionNvtx2(nvtx_export_fn get)
 	return 1; /* 0 makes NVTX forget what was installed */
 }
 
-void nvtx_load(const char *self, bool redact)
+void nvtx_load(const char *self, bool all_domains, bool redact)
 {
 	const char *other = secure_getenv(NVTX_VARIABLE);
 
@@ -385,6 +399,7 @@ void nvtx_load(const char *self, bool redact)
 	if (other && *other && strcmp(other, self))
 		setenv(option_row_of(OPTION_NVTX_CHAIN_ID)->env, other, 1);
 	setenv(NVTX_VARIABLE, self, 1);
+	all = all_domains;
 	enabled = true;
 }
 
@@ -398,6 +413,9 @@ void nvtx_finish(void)
 	if (atomic_load(&n_unseen))
 		emit_note(NOTE_IS_INFO, "another NVTX tool kept %u calls to itself: their ranges are missing",
 			  (unsigned)atomic_exchange(&n_unseen, 0));
+	if (atomic_exchange(&n_declined, 0))
+		emit_note(NOTE_IS_INFO, "XLA was told that nobody listens to its NVTX ranges, which slow its steps down: "
+			  "%s=1 records them", option_row_of(OPTION_NVTX_ID)->env);
 	nvtx_ranges_finish();
 }
 

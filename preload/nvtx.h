@@ -11,8 +11,14 @@
 
 #include <stdbool.h>
 
-/* Constructor: names `self` for NVTX to load. Nothing else is touched until NVTX calls. */
-void nvtx_load(const char *self, bool redact);
+enum nvtx_mode { NVTX_OFF, NVTX_ALL, NVTX_AUTO }; /* JITNESS_NVTX */
+
+/*
+ * Constructor: names `self` for NVTX to load. Nothing else is touched until NVTX calls.
+ * all: also the ranges that a library makes for each of its operations once a tool listens, at the host's
+ * cost (docs/performance.md). Without: it is told that nobody listens, when no other tool does.
+ */
+void nvtx_load(const char *self, bool all, bool redact);
 
 /* The process ends: writes what is still open. Before the writer's last frame; lock-free. */
 void nvtx_finish(void);

@@ -65,6 +65,8 @@ void options_read(struct tracer_options *ret)
 	ret->flush_ms = (unsigned)number_of(OPTION_FLUSH_MS_ID);
 	ret->redact = number_of(OPTION_REDACT_ID);
 	ret->dlsym = number_of(OPTION_DLSYM_ID);
-	ret->nvtx = number_of(OPTION_NVTX_ID);
+	ret->nvtx = (enum nvtx_mode)number_of(OPTION_NVTX_ID);
+	if (ret->nvtx == NVTX_AUTO && ret->level == LEVEL_CHURN)
+		ret->nvtx = NVTX_OFF;
 	ret->stacks = (enum stack_mode)number_of(OPTION_STACKS_ID);
 }

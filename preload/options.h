@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/nvtx.h"
 #include "preload/stack.h"
 #include "trace/event.h"
 
@@ -24,7 +25,7 @@ struct tracer_options {
 	unsigned flush_ms;
 	bool redact;
 	bool dlsym;
-	bool nvtx;
+	enum nvtx_mode nvtx;
 	enum stack_mode stacks;
 };
 

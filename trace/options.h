@@ -35,8 +35,9 @@
 	X(DLSYM, "dlsym", 0, "JITNESS_DLSYM", BOOL, "1", 0, 1, "0|1",                            \
 	  "also see compiler libraries that are found by dlsym (CuPy, XLA, cuda-python), and at " \
 	  "level churn the driver; 0 = leave dlsym alone: level churn then takes CUPTI")                                                                   \
-	X(NVTX, "nvtx", 0, "JITNESS_NVTX", BOOL, "1", 0, 1, "0|1",                               \
-	  "record NVTX ranges and marks; 0 = leave NVTX_INJECTION64_PATH alone")                 \
+	X(NVTX, "nvtx", 0, "JITNESS_NVTX", ENUM, "auto", 0, 0, "0|1|auto",                       \
+	  "record NVTX ranges and marks; 0 = leave NVTX_INJECTION64_PATH alone; auto = 0 at level churn, " \
+	  "else all but XLA's, which makes some for each operation once a tool listens")         \
 	X(FLUSH_MS, "flush-ms", 0, "JITNESS_FLUSH_MS", UINT, "200", 20, 60000, "MS",             \
 	  "milliseconds between two flushes of GPU records; what SIGKILL can cost")              \
 	X(CUPTI, "cupti", 0, "JITNESS_CUPTI", PATH, NULL, 0, 0, "PATH",                          \

@@ -89,6 +89,17 @@ traced "$tmp/nvrtc" "$host/nvrtc" dlopen >/dev/null || not_ok nvrtc "ended with 
 check "PTX of a compiler library: made by it" "{('compiled', 'ptx'), ('compiled', 'cubin')}" \
 	"$(field "$tmp/nvrtc" "{(m['how'], m['image']) for m in r['modules']}" | sed "s/{('compiled', 'cubin'), ('compiled', 'ptx')}/{('compiled', 'ptx'), ('compiled', 'cubin')}/")"
 
+# --- nodes set to the kernel they have: only counted, as many as by CUPTI
+traced "$tmp/sets" "$host/graphs" >"$tmp/sets.out" || not_ok graphs "ended with status $?"
+traced "$tmp/sets-cupti" JITNESS_DLSYM=0 "$host/graphs" >/dev/null
+sets="sorted((g['updates'], g['version'], g['kernels'] != []) for g in r['graphs'])"
+check "sets of nodes: as many as by CUPTI" "[(0, 0, True), (0, 0, True), (0, 0, True), (102, 102, True)] $(field "$tmp/sets-cupti" "$sets")" \
+	"$(field "$tmp/sets" "$sets") $(field "$tmp/sets" "$sets")"
+check "sets of nodes: a row for the first and one for the others" "2 101" \
+	"$(rows "$tmp/sets" "sum(g['op'] == 3 for g in rows('graph'))") $(rows "$tmp/sets-cupti" "sum(g['op'] == 3 for g in rows('graph'))")"
+check "sets of nodes: no time is claimed for what was not timed" "True False" \
+	"$(field "$tmp/sets" "any(g['update_ms'] is None for g in r['graphs'])") $(field "$tmp/sets-cupti" "any(g['update_ms'] is None for g in r['graphs'])")"
+
 # --- what the views say
 "$jitness" report "$tmp/proc" >"$tmp/text"
 check "report: says how, and nothing of missing records" "1 1 0" \

@@ -67,11 +67,24 @@ import json, sys
 print(len({r["tid"] for r in map(json.loads, sys.stdin) if r["kind"] == "range" and r["text"].startswith("open at thread")}))'; }
 check "a range that is open at thread exit is its thread's" 4 "$(threads_of "$tmp/all.jitness")"
 for level in churn node; do
-	traced "$tmp/$level.jitness" JITNESS_LEVEL=$level "$host/nvtx" all "$plugin"
+	traced "$tmp/$level.jitness" JITNESS_NVTX=1 JITNESS_LEVEL=$level "$host/nvtx" all "$plugin"
 	check "level $level: the same rows" "$(sort "$tmp/got" | md5sum)" "$(rows "$tmp/$level.jitness" | sort | md5sum)"
 done
 check "levels" "-1 0 1 2 0 1503 1503 2 1 0 -1 0 -1" "$(traced "$tmp/levels.jitness" "$host/nvtx" levels)"
 check "a program without CUDA leaves no trace" "0 no" "$(traced "$tmp/nocuda.jitness" "$host/nvtx" nocuda; echo $?) $(ls "$tmp/nocuda.jitness" 2>/dev/null | grep -q jnt && echo yes || echo no)"
+
+# --- what a library makes for each of its operations as soon as somebody listens
+for how in auto:graph 1:graph auto:churn; do
+	traced "$tmp/a-$how.jitness" JITNESS_NVTX=${how%:*} JITNESS_LEVEL=${how#*:} "$host/nvtx" annotates >"$tmp/a-$how.out"
+	rows "$tmp/a-$how.jitness" | sort | uniq -c | sed 's/^ *//' >>"$tmp/a-$how.out"
+done
+check "XLA's domain: nobody listens; another one's ranges are there" "alone alone
+1 mark 0 0 0 TSL2|operation" "$(cat "$tmp/a-auto:graph.out")"
+check "and the trace says so" 1 "$("$jitness" dump "$tmp/a-auto:graph.jitness" 2>/dev/null | grep -c "JITNESS_NVTX=1 records them")"
+check "XLA's domain with JITNESS_NVTX=1" "annotated annotated
+1 mark 0 0 0 TSL2|operation
+10 push 0 0 0 TSL|operation" "$(cat "$tmp/a-1:graph.out")"
+check "level churn: nobody listens" "alone alone" "$(cat "$tmp/a-auto:churn.out")"
 
 # --- off
 traced "$tmp/off.jitness" JITNESS_NVTX=0 "$host/nvtx" all "$plugin"
@@ -168,6 +181,9 @@ for mode in all some refuses; do
 	check "another tool ($mode): threads, a fork, two copies" "$(ordered "$tmp/log.a") 1" "$(ordered "$tmp/log.b") $(grep -q . "$tmp/log.b" && echo 1)"
 	check "another tool ($mode): the same rows" "$(sort "$tmp/got" | md5sum)" "$(rows "$tmp/other-$mode.jitness" | sort | md5sum)"
 done
+OTHER=all OTHER_LOG=$tmp/log.b traced "$tmp/other-a.jitness" "$host/nvtx" annotates >"$tmp/out"
+check "another tool listens: XLA annotates, and its rows are here too" "annotated annotated 10" \
+	"$(cat "$tmp/out") $(rows "$tmp/other-a.jitness" | grep -c 'TSL|operation')"
 unset OTHER NVTX_INJECTION64_PATH
 NVTX_INJECTION64_PATH=/no/such/tool.so traced "$tmp/gone.jitness" "$host/nvtx" all "$plugin"
 check "another tool that is not there" "$(sort "$tmp/got" | md5sum)" "$(rows "$tmp/gone.jitness" | sort | md5sum)"

@@ -2,7 +2,7 @@
  * usage: graphs
  *
  * Executable graphs and what can happen to them: replay, an update that exchanges a
- * kernel, new parameters for one node, a refused update, a child graph with a copy and a
+ * kernel, new parameters for one node (one kernel a hundred times), a refused update, a child graph with a copy and a
  * set, a capture over two streams, one of the thread's own stream, one that is
  * invalidated, destruction. Prints the truth as one JSON object: for every executable graph
  * and version of it, its kernels and how often it ran; the nodes of each capture.
@@ -81,13 +81,18 @@ static void run_chain(void)
 	updates++;
 	replay(e, 3, 3, "chain", 3, "\"graphs_b\":1,\"graphs_c\":1,\"graphs_d\":1");
 
+	for (int i = 0; i < 100; i++) /* the kernel that it has, as XLA does before each replay */
+		CHECK(cuGraphExecKernelNodeSetParams(e, second, &p));
+	updates += 100;
+	replay(e, 1, 3, "chain", 103, "\"graphs_b\":1,\"graphs_c\":1,\"graphs_d\":1");
+
 	/* Another shape is refused, and the executable graph stays what it was. */
 	CHECK(cuGraphCreate(&other, 0));
 	p = params_of(a);
 	CHECK(cuGraphAddKernelNode(&second, other, NULL, 0, &p));
 	CHECK_TRUE(cuGraphExecUpdate(e, other, &info) == CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE);
 	CHECK_TRUE(info.result == CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED);
-	replay(e, 1, 3, "chain", 3, "\"graphs_b\":1,\"graphs_c\":1,\"graphs_d\":1");
+	replay(e, 1, 3, "chain", 103, "\"graphs_b\":1,\"graphs_c\":1,\"graphs_d\":1");
 	CHECK(cuGraphExecDestroy(e));
 	e = instantiate(other);
 	replay(e, 2, 1, "single", 1, "\"graphs_a\":1");

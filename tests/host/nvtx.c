@@ -2,7 +2,7 @@
  * nvtx: every NVTX call that is followed, in known numbers. tests/e2e/nvtx.sh has the rows it must
  * leave. The program, and with -DHOST_PLUGIN a library, have a header-only NVTX each.
  *
- * nvtx all PLUGIN | levels | cost ROUNDS | nocuda
+ * nvtx all PLUGIN | levels | cost ROUNDS | nocuda | annotates
  */
 #if !__has_include(<nvtx3/nvToolsExt.h>)
 int main(void);
@@ -214,6 +214,21 @@ static void levels(void)
 	printf(" %d\n", nvtxDomainRangePop(d));
 }
 
+/* As XLA does: a range for each operation, when it is given a domain. */
+static void annotates(void)
+{
+	nvtxDomainHandle_t a = nvtxDomainCreateA("TSL"), w = nvtxDomainCreateW(L"TSL"), other = nvtxDomainCreateA("TSL2");
+	nvtxEventAttributes_t ex = ascii("operation");
+
+	(void)host_context();
+	for (int i = 0; a && i < 10; i++) {
+		nvtxDomainRangePushEx(a, &ex);
+		nvtxDomainRangePop(a);
+	}
+	nvtxDomainMarkEx(other, &ex);
+	printf("%s %s\n", a ? "annotated" : "alone", w ? "annotated" : "alone");
+}
+
 static double ns_now(void)
 {
 	struct timespec t;
@@ -269,6 +284,8 @@ int main(int argc, char **argv)
 		levels();
 	else if (!strcmp(mode, "cost"))
 		cost(argc > 2 ? atoi(argv[2]) : 200);
+	else if (!strcmp(mode, "annotates"))
+		annotates();
 	else if (!strcmp(mode, "nocuda"))
 		plain();
 	else

@@ -3,15 +3,18 @@
 
 #include "cupti/entry_calls.h"
 #include "cupti/entry_points.h"
+#include "cupti/graph_nodes.h"
 #include "cupti/handles.h"
 #include "cupti/resources.h"
 #include "tests/unit/fake_driver.h"
 
-/* --- a driver of three functions, which is "unloaded" by a change of the generation */
+/* --- a driver of a few functions, which is "unloaded" by a change of the generation */
 static CUresult module_load_data(CUmodule *module, const void *image);
 static CUresult module_unload(CUmodule module);
 static CUresult get_proc_address(const char *symbol, void **ret, int version, cuuint64_t flags);
 static CUresult module_load(CUmodule *module, const char *path);
+static CUresult instantiate(CUgraphExec *exec, CUgraph graph, unsigned long long flags);
+static CUresult set_params(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *params);
 static CUresult unknown_version(void) { return CUDA_ERROR_UNKNOWN; }
 
 static uint64_t generation;
@@ -29,6 +32,10 @@ static void *in_driver(const char *symbol)
 		return (void *)module_unload;
 	if (!strcmp(symbol, "cuGetProcAddress"))
 		return (void *)get_proc_address;
+	if (!strcmp(symbol, "cuGraphInstantiateWithFlags"))
+		return (void *)instantiate;
+	if (!strcmp(symbol, "cuGraphExecKernelNodeSetParams_v2"))
+		return (void *)set_params;
 	return !strcmp(symbol, "cuModuleLoad") ? (void *)module_load : NULL;
 }
 
@@ -73,6 +80,20 @@ static CUresult module_load(CUmodule *module, const char *path)
 static CUresult module_unload(CUmodule module)
 {
 	return module == HANDLE(CUmodule, 0x5000) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+static CUresult instantiate(CUgraphExec *exec, CUgraph graph, unsigned long long flags)
+{
+	(void)graph;
+	*exec = HANDLE(CUgraphExec, 0x7000 + flags);
+	return CUDA_SUCCESS;
+}
+
+/* Node 9 refuses. */
+static CUresult set_params(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *params)
+{
+	CHECK(exec && params);
+	return node == HANDLE(CUgraphNode, 9) ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
 static CUresult get_proc_address(const char *symbol, void **ret, int version, cuuint64_t flags)
@@ -208,6 +229,64 @@ TEST(entry_points_nested_calls_count_once)
 	CHECK(rows_of(EVENT_LOAD) == 1 && rows_of(EVENT_MODULE) == 1);
 	CHECK(cuModuleLoadData(&module, ".version 8.0\n") == 0);
 	CHECK(rows_of(EVENT_LOAD) == 2 && rows_of(EVENT_MODULE) == 2);
+}
+
+static CUresult set(CUgraphExec exec, uintptr_t node, uintptr_t func)
+{
+	CUDA_KERNEL_NODE_PARAMS params = { .func = HANDLE(CUfunction, func) };
+
+	return cuGraphExecKernelNodeSetParams(exec, HANDLE(CUgraphNode, node), &params);
+}
+
+/* The n-th row: how many sets it stands for, of which version on, with a call of its own or without. */
+static void check_sets(size_t n, uint64_t sets, uint64_t version, bool call)
+{
+	struct row r;
+
+	CHECK(row_find(&r, EVENT_GRAPH, n) && r.field[GRAPH_OP] == GRAPH_OP_NODE_UPDATE);
+	CHECK(r.field[GRAPH_NODES] == sets && r.field[GRAPH_KERNEL_NODES] == sets);
+	CHECK(r.field[GRAPH_VERSION] == version && (r.field[GRAPH_CORR] != 0) == call);
+	CHECK(r.field[GRAPH_END] >= r.field[GRAPH_START] && r.field[GRAPH_START]);
+}
+
+TEST(entry_points_count_sets_that_change_no_kernel)
+{
+	CUgraphExec exec, other;
+	struct row r;
+
+	following();
+	CHECK(cuGraphInstantiateWithFlags(&exec, HANDLE(CUgraph, 1), 1) == 0);
+	CHECK(cuGraphInstantiateWithFlags(&other, HANDLE(CUgraph, 1), 2) == 0);
+	CHECK(rows_of(EVENT_GRAPH) == 2);
+	for (unsigned i = 0; i < 5; i++)
+		CHECK(set(exec, 1, 12) == 0 && set(exec, 2, 13) == 0);
+	CHECK(set(other, 1, 12) == 0); /* the same node and kernel, of another */
+	CHECK(rows_of(EVENT_GRAPH) == 5);
+	check_sets(2, 1, 1, true);
+	check_sets(3, 1, 2, true);
+	check_sets(4, 1, 1, true);
+	/* What was counted comes before a change, and once. */
+	CHECK(set(exec, 1, 14) == 0);
+	CHECK(rows_of(EVENT_GRAPH) == 7);
+	check_sets(5, 8, 10, false);
+	check_sets(6, 1, 11, true);
+	CHECK(set(exec, 1, 14) == 0 && set(exec, 1, 14) == 0 && rows_of(EVENT_GRAPH) == 7);
+	graph_nodes_tell_all();
+	graph_nodes_tell_all();
+	CHECK(rows_of(EVENT_GRAPH) == 8);
+	check_sets(7, 2, 13, false);
+	CHECK(set(other, 1, 12) == 0 && rows_of(EVENT_GRAPH) == 8);
+	graph_nodes_tell_all();
+	CHECK(rows_of(EVENT_GRAPH) == 9);
+	check_sets(8, 1, 2, false);
+	/* One that fails is told, whatever was known before. */
+	CHECK(set(exec, 9, 12) == CUDA_ERROR_INVALID_VALUE && rows_of(EVENT_GRAPH) == 10);
+	CHECK(row_find(&r, EVENT_GRAPH, 9) && r.field[GRAPH_RESULT] == CUDA_ERROR_INVALID_VALUE);
+	CHECK(!r.field[GRAPH_NODES] && r.field[GRAPH_VERSION] == 13);
+	/* After an instantiation the trace knows no node. */
+	CHECK(cuGraphInstantiateWithFlags(&other, HANDLE(CUgraph, 1), 3) == 0);
+	CHECK(set(exec, 1, 14) == 0 && rows_of(EVENT_GRAPH) == 12);
+	check_sets(11, 1, 14, true);
 }
 
 TEST(entry_points_our_own_calls_are_not_told)

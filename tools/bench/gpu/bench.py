@@ -25,9 +25,9 @@ TICK = os.sysconf("SC_CLK_TCK")
 CPUS = 8  # the cores that all measured processes share; one works at a time
 PYTHON = ("eager", "compile", "graph", "jax")
 # workload: units in a batch, rounds in a wave, waves
-WORK = {"launch1": (4000, 18, 2), "launch8": (16000, 18, 2), "graph500": (50000, 18, 2), "loads": (50, 60, 1),
+WORK = {"launch1": (4000, 18, 2), "launch8": (16000, 18, 2), "graph500": (50000, 18, 2), "loads": (50, 60, 1), "sets": (1000, 18, 2),
         "eager": (12, 7, 2), "compile": (25, 7, 1), "graph": (60, 8, 2), "jax": (300, 6, 3)}
-UNIT = {"launch1": "launch", "launch8": "launch", "graph500": "node", "loads": "load"}
+UNIT = {"launch1": "launch", "launch8": "launch", "graph500": "node", "loads": "load", "sets": "replay"}
 COUNTED = ("kernels", "graph_launches", "memcpys", "memsets")
 LEVELS = ("churn", "graph", "node")
 TRACERS = ["none"] + ["floor:" + x for x in LEVELS] + list(LEVELS) + ["graph/nostacks", "torch", "torch_cpu", "proton", "nsys"]
@@ -45,7 +45,7 @@ class Child:
     """A workload under a tracer."""
 
     def __init__(self, a, tracer, workload, number):
-        self.tracer, self.a, self.units = tracer, a, 0
+        self.tracer, self.number, self.a, self.units = tracer, number, a, 0
         self.dir = os.path.join(a.work, "%s-%s-%d" % (workload, tracer.replace(":", "_").replace("/", "_").replace("+", "_"), number))
         os.makedirs(self.dir, exist_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith("JITNESS_") and k not in ("LD_PRELOAD", "CUDA_INJECTION64_PATH")}
@@ -56,13 +56,13 @@ class Child:
                 cmd += ["--profiler", tracer]
         else:
             cmd = [a.bin + "/loops", workload, a.bin + "/storm.cubin"]
-        level, _, stacks = tracer.removeprefix("other:").partition("/")
+        level, _, option = tracer.removeprefix("other:").partition("/")
         if tracer.startswith("floor:"):
             env["CUDA_INJECTION64_PATH"], env["FLOOR"] = a.bin + "/libfloor.so", tracer[6:]
         elif level in LEVELS:
             env.update(LD_PRELOAD=a.other if tracer.startswith("other:") else a.lib, JITNESS_OUT=self.dir + "/t.jitness", JITNESS_LEVEL=level)
-            if stacks:
-                env["JITNESS_STACKS"] = "off" if stacks == "nostacks" else stacks
+            if option:
+                env.update({"nostacks": {"JITNESS_STACKS": "off"}, "nvtx": {"JITNESS_NVTX": "1"}}[option])
         elif tracer == "nsys":
             cmd = [nsys(), "profile", "--trace=cuda", "--sample=none", "--cpuctxsw=none", "-o", self.dir + "/n"] + cmd
         self.log = open(self.dir + "/log", "wb")
@@ -153,22 +153,28 @@ def tracers_of(a, workload):
             continue
         if t == "proton" and workload not in ("eager", "graph"):
             continue
-        if t == "nsys" and (not nsys() or workload in ("loads", "jax")):
+        if t == "nsys" and (not nsys() or workload in ("loads", "sets", "jax")):
             continue
         yield t
+
+
+def mean_difference(x, y):
+    """Of two sets of processes, with what 95 of 100 pairs of sets drawn from them with replacement would give."""
+    drawn = sorted(statistics.fmean(random.choices(x, k=len(x))) - statistics.fmean(random.choices(y, k=len(y))) for _ in range(2000))
+    return statistics.fmean(x) - statistics.fmean(y), drawn[50], drawn[1949]
 
 
 def bench(a, workload):
     units, rounds, waves = WORK[workload]
     rounds = max(5, int(rounds * a.scale))
-    all_samples, all_longest, facts = {}, {}, {}
+    all_samples, all_longest, apart, facts = {}, {}, {}, {}
     begin = time.monotonic()
     for wave in range(waves):
         if workload == "compile" and not wave:  # one fills the caches
             first = Child(a, "none", workload, 99)
             first.ready()
             first.end()
-        children = [Child(a, t, workload, wave) for t in tracers_of(a, workload)]
+        children = [Child(a, t, workload, wave * a.processes + n) for t in tracers_of(a, workload) for n in range(a.processes)]
         for c in list(children):
             if not c.ready():
                 c.end()
@@ -186,7 +192,8 @@ def bench(a, workload):
             if r < 0:
                 for c in children:  # not the first ones
                     c.samples, c.longest = [], []
-        for c in children:
+        for c in sorted(children, key=lambda c: c.number):  # so that the same one of each tracer is compared
+            apart.setdefault(c.tracer, []).append(statistics.median(c.samples))
             all_samples.setdefault(c.tracer, []).extend(c.samples)
             all_longest.setdefault(c.tracer, []).extend(c.longest)
             f = facts.setdefault(c.tracer, {})
@@ -196,7 +203,7 @@ def bench(a, workload):
             f["bytes"] = size / counted if counted else 0
     none = all_samples.get("none")
     unit = UNIT.get(workload, "step")
-    scale, name = (1, "ns") if workload in UNIT and workload != "loads" else (1e3, "us")
+    scale, name = (1, "ns") if workload in UNIT and workload not in ("loads", "sets") else (1e3, "us")
     print("\n%s: %s per %s, %d rounds of %d, %.0f s" % (workload, name, unit, len(none or []), units, time.monotonic() - begin))
     print("  %-16s %9s %19s %7s %9s %19s %8s %9s %9s %8s %7s %6s" % (
         "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes/op", "peak MiB", "cpu s", "lost"))
@@ -211,6 +218,10 @@ def bench(a, workload):
             statistics.median(x / n for x, n in zip(s, none)) if none else 0, statistics.median(d) / scale,
             "%.1f..%.1f" % tuple(q / scale for q in quartiles(d)), against, max(all_longest[t]) / 1e3, f["bytes"], f["peak"],
             f["cpu"], "-" if f["lost"] is None else f["lost"]), flush=True)
+    if none and len(apart["none"]) > 3:
+        print("  of %d processes each, mean of their medians, added, and its 95 %% interval: %s" % (len(apart["none"]), ", ".join(
+            "%s %.1f [%.1f, %.1f]" % ((t,) + tuple(x / scale for x in mean_difference(m, apart["none"])))
+            for t, m in apart.items() if t != "none")), flush=True)
     return {t: {"samples": s, **facts[t]} for t, s in all_samples.items()}
 
 
@@ -218,7 +229,7 @@ def long_run(a):
     """10^7 launches from 8 threads at full speed: CPU of the writer, exit, lost, the longest calls."""
     print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
           "launch, and how many of a million took longer than 0.1 and 1 ms")
-    others = ["other:graph", "graph"] * 3 if a.other else []
+    others = ["other:graph", "graph"] * 3 if "other:graph" in a.tracers else []
     for number, t in enumerate([x for x in ("none", "floor:graph", "graph", "churn") if x in a.tracers] + others):
         c = Child(a, t, "launch8", 10 + number)
         if not c.ready():
@@ -264,12 +275,14 @@ def main():
     p.add_argument("--bin", required=True, help="holds loops, libfloor.so, storm.cubin")
     p.add_argument("--work", required=True)
     p.add_argument("--tracers", default=",".join(TRACERS))
-    p.add_argument("--workloads", default="launch1,launch8,graph500,loads,eager,compile,graph,jax,long,startup")
+    p.add_argument("--workloads", default="launch1,launch8,graph500,sets,loads,eager,compile,graph,jax,long,startup")
     p.add_argument("--scale", type=float, default=1.0, help="of the number of rounds")
+    p.add_argument("--processes", type=int, default=1, help="of each tracer in a wave: where a process's own luck matters more than a round's")
     p.add_argument("--json", help="all samples")
-    p.add_argument("--other", help="another build's libjitness.so: its levels are measured too, as other:LEVEL")
+    p.add_argument("--other", help="another build's libjitness.so: the levels that are measured are measured of it too, as other:LEVEL")
     a = p.parse_args()
-    a.tracers = a.tracers.split(",") + ["other:" + x for x in LEVELS if a.other]
+    a.tracers = a.tracers.split(",")
+    a.tracers += ["other:" + x for x in LEVELS if a.other and x in a.tracers]
     a.other = a.other and os.path.abspath(a.other)
     a.lib, a.jitness = ROOT + "/build/release/libjitness.so", ROOT + "/build/release/jitness"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,12 +1,13 @@
 /*
  * loops: loops that only launch, for the benchmark. Static cudart.
  *
- *   loops launch1 | launch8 | graph500 | loads CUBIN
+ *   loops launch1 | launch8 | graph500 | sets | loads CUBIN
  *
  * Says "ready"; then for each line "go N" on stdin it does N units and answers "ns UNIT_NS LONGEST_NS OVER_100US OVER_1MS":
  * mean wall time of a unit, with one synchronisation at the end, the longest single call, and how many took longer than
  * 0.1 and 1 ms. Ends at "end" or the end of stdin.
- * A unit: a launch; a launch (of all threads together); a graph node; a load, look-up and unload.
+ * A unit: a launch; a launch (of all threads together); a graph node; a replay of a graph and a wait, before which each of its
+ * 12 nodes is set, as XLA does; a load, look-up and unload.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #define NODES 500
+#define SETS 12
 #define THREADS 8
 #define OK(call)                                                                        \
 	do {                                                                            \
@@ -77,13 +79,22 @@ int main(int argc, char **argv)
 
 	for (auto &s : stream)
 		OK(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking));
-	if (!strcmp(what, "graph500")) {
+	const bool sets = !strcmp(what, "sets");
+	cudaGraphNode_t node[SETS];
+	cudaKernelNodeParams params[SETS];
+	if (sets || !strcmp(what, "graph500")) {
+		const int nodes = sets ? SETS : NODES;
+		size_t got = SETS;
 		cudaGraph_t g;
+
 		OK(cudaStreamBeginCapture(stream[0], cudaStreamCaptureModeThreadLocal));
-		for (int i = 0; i < NODES; i++)
+		for (int i = 0; i < nodes; i++)
 			work<<<1, 32, 0, stream[0]>>>(nullptr);
 		OK(cudaStreamEndCapture(stream[0], &g));
 		OK(cudaGraphInstantiate(&exec, g, 0));
+		OK(cudaGraphGetNodes(g, node, &got));
+		for (int i = 0; i < SETS; i++)
+			OK(cudaGraphKernelNodeGetParams(node[i], &params[i]));
 	}
 	if (!strcmp(what, "loads")) {
 		FILE *f = argc > 2 ? fopen(argv[2], "rb") : nullptr;
@@ -109,6 +120,16 @@ int main(int argc, char **argv)
 			for (auto &x : t)
 				x.join();
 			n = n / THREADS * THREADS;
+		} else if (sets) {
+			for (long i = 0; i < n; i++) {
+				const long long t = now_ns();
+
+				for (int k = 0; k < SETS; k++)
+					OK(cudaGraphExecKernelNodeSetParams(exec, node[k], &params[k]));
+				OK(cudaGraphLaunch(exec, stream[0]));
+				OK(cudaStreamSynchronize(stream[0]));
+				c[0].add(t);
+			}
 		} else if (exec) {
 			for (long i = 0; i < n / NODES; i++) {
 				const long long t = now_ns();
