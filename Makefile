@@ -252,7 +252,7 @@ bench-large:
 $(B)/gen_trace: $(call obj,tools/bench/gen_trace.c $(trace_src))
 $(B)/bench_encode: $(call obj,tools/bench/bench_encode.c $(trace_src) $(trace_read))
 $(B)/bench_launch: $(call obj,tools/bench/bench_launch.c $(trace_src) $(unit_cupti))
-$(B)/bench_load: $(call obj,tools/bench/bench_load.c $(unit_cupti) $(filter-out cupti/%,$(filter-out tools/%,$(bench_stack_src))))
+$(B)/bench_load: $(call obj,tools/bench/bench_load.c $(unit_cupti) cupti/entry_points.c cupti/entry_hooks.c $(filter-out cupti/%,$(filter-out tools/%,$(bench_stack_src))))
 $(bench_tools):
 	$(call say,LD,$@)
 	$(q)$(CC) -o $@ $^ $(unwind)/lib/libunwind.a -lzstd -lpthread $(ldflags)

@@ -163,11 +163,31 @@ static void followed_enter(struct entry_call *c)
 	tell(c, CUPTI_API_ENTER);
 }
 
-bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const void *here)
+/* False: one of our own. */
+static bool told_enter(struct entry_call *c)
 {
-	const struct call *call;
 	int saved_errno = errno;
 
+	if (call_of(c->cbid)) {
+		followed_enter(c);
+	} else {
+		if (!emit_enter())
+			return false;
+		resources_enter(c);
+		emit_leave();
+	}
+	errno = saved_errno;
+	return true;
+}
+
+static bool is_set_node(uint32_t cbid)
+{
+	return cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams ||
+	       cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams_v2;
+}
+
+bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const void *here)
+{
 	/*
 	 * A call that the driver or another hook makes inside a call counts as that one. The
 	 * stack grows down: a frame that is not below the outermost one was left by a jump.
@@ -175,37 +195,35 @@ bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const 
 	if (!follow || !emit_on() || (outermost && (uintptr_t)here < (uintptr_t)outermost))
 		return false;
 	*c = (struct entry_call){ .params = params, .cbid = cbid };
-	call = call_of(cbid);
-	if (call && call->class == CALL_SET_NODE)
+	if (is_set_node(cbid))
 		c->same = graph_nodes_same(cbid, params);
-	if (call && !c->same) {
-		followed_enter(c);
-	} else if (!call) {
-		if (!emit_enter())
-			return false; /* one of our own */
-		resources_enter(c);
+	if (!c->same && !told_enter(c))
+		return false;
+	outermost = here;
+	return true;
+}
+
+static void told_exit(struct entry_call *c)
+{
+	int saved_errno = errno;
+
+	if (c->same)
+		followed_enter(c); /* it failed: its record says so, but not how long it took */
+	if (c->corr) {
+		tell(c, CUPTI_API_EXIT);
+	} else if (emit_on() && emit_enter()) {
+		resources_exit(c);
 		emit_leave();
 	}
-	outermost = here;
 	errno = saved_errno;
-	return true;
 }
 
 CUresult entry_exit(struct entry_call *c)
 {
-	int saved_errno = errno;
-
 	if (c->same && c->result == CUDA_SUCCESS)
 		graph_nodes_count(c->same);
-	else if (c->same)
-		followed_enter(c); /* failed after all: its record says so, and not how long it took */
-	if (c->corr) {
-		tell(c, CUPTI_API_EXIT);
-	} else if (!c->same && emit_on() && emit_enter()) {
-		resources_exit(c);
-		emit_leave();
-	}
+	else
+		told_exit(c);
 	outermost = NULL;
-	errno = saved_errno;
 	return c->result;
 }

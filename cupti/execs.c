@@ -60,16 +60,12 @@ struct exec *execs_nth(uint32_t i)
 	return execs && i < SLOTS ? &execs[i] : NULL;
 }
 
-uint32_t execs_version(uint32_t id)
+uint32_t exec_version(const struct exec *e)
 {
-	struct exec *e = execs_find(id);
-
 	return e ? atomic_load(&e->version) : 0;
 }
 
-uint32_t execs_changed(uint32_t id)
+uint32_t exec_changed(struct exec *e, uint32_t times)
 {
-	struct exec *e = execs_find(id);
-
-	return e ? atomic_fetch_add(&e->version, 1) + 1 : 0;
+	return e ? atomic_fetch_add(&e->version, times) + times : 0;
 }

@@ -29,8 +29,8 @@ struct exec *execs_find(uint32_t id);
 /* All there is room for, from 0 on; NULL: no more. */
 struct exec *execs_nth(uint32_t i);
 
-/* 0: not known. */
-uint32_t execs_version(uint32_t id);
-uint32_t execs_changed(uint32_t id); /* the new one */
+/* e may be NULL: then the version is 0. */
+uint32_t exec_version(const struct exec *e);
+uint32_t exec_changed(struct exec *e, uint32_t times); /* the new one */
 
 #endif

@@ -7,7 +7,6 @@
 #include "cupti/emit.h"
 #include "cupti/execs.h"
 #include "cupti/ids.h"
-#include "cupti/modules.h"
 
 #define NAME_CUT 4096
 
@@ -17,10 +16,10 @@
 /*
  * What the trace knows of nodes that were set one by one: a hash of graph, node and kernel in
  * the slot of graph and node; 0: nothing. Handles are used anew after an unload, and a
- * listing replaces what was told before: `listings` is part of the hash.
+ * listing replaces what was told before: `forgotten` is part of the hash.
  */
 static _Atomic uint64_t told[TOLD_SLOTS];
-static _Atomic uint64_t listings;
+static _Atomic uint64_t forgotten;
 
 static _Atomic bool counted; /* since graph_nodes_tell_all() */
 
@@ -49,7 +48,7 @@ const char *graph_kernel_name(CUfunction func, CUkernel kern)
 
 void graph_nodes_forget(void)
 {
-	atomic_fetch_add(&listings, 1);
+	atomic_fetch_add(&forgotten, 1);
 }
 
 /* Each word moves every bit of the result: sums of addresses would be alike. */
@@ -71,7 +70,7 @@ static struct node_kernel kernel_of_call(uint32_t cbid, const cuGraphExecKernelN
 	}
 	k.node = mixed(mixed(0, k.exec), (uintptr_t)set->hNode);
 	k.now = mixed(mixed(mixed(k.node, (uintptr_t)k.func), (uintptr_t)k.kern),
-		      atomic_load(&listings) + modules_unloads());
+		      atomic_load(&forgotten));
 	return k;
 }
 
@@ -109,13 +108,15 @@ void graph_nodes_exit(const struct call_frame *frame, const CUpti_CallbackData *
 {
 	uint64_t f[GRAPH_N] = { 0 };
 	struct node_kernel k;
+	struct exec *e;
 	bool ok;
 
 	if (!data->functionParams || !data->functionReturnValue)
 		return;
 	ok = *(const CUresult *)data->functionReturnValue == CUDA_SUCCESS;
 	k = kernel_of_call(frame->cbid, data->functionParams);
-	graph_nodes_tell(k.exec);
+	e = execs_find(k.exec);
+	graph_nodes_tell(e);
 	f[GRAPH_START] = frame->start_ns;
 	f[GRAPH_END] = end_ns;
 	f[GRAPH_CORR] = frame->corr;
@@ -123,7 +124,7 @@ void graph_nodes_exit(const struct call_frame *frame, const CUpti_CallbackData *
 	f[GRAPH_RESULT] = *(const uint32_t *)data->functionReturnValue;
 	f[GRAPH_OP] = GRAPH_OP_NODE_UPDATE;
 	f[GRAPH_GRAPH] = k.exec;
-	f[GRAPH_VERSION] = ok ? execs_changed(k.exec) : execs_version(k.exec);
+	f[GRAPH_VERSION] = ok ? exec_changed(e, 1) : exec_version(e);
 	f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = ok;
 	f[GRAPH_UNLISTED] = ok && !kernel_tell(&k, (uint32_t)f[GRAPH_VERSION]);
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
@@ -144,29 +145,21 @@ void graph_nodes_count(struct exec *e)
 		atomic_store(&counted, true);
 }
 
-static void sets_tell(struct exec *e)
+void graph_nodes_tell(struct exec *e)
 {
 	uint64_t f[GRAPH_N] = { 0 };
 	uint64_t sets;
 
-	if (!atomic_load(&e->sets))
+	if (!e || !atomic_load(&e->sets))
 		return;
 	sets = atomic_exchange(&e->sets, 0);
 	f[GRAPH_START] = f[GRAPH_END] = emit_now();
 	f[GRAPH_API] = API_CU_GRAPH_EXEC_SET_NODE;
 	f[GRAPH_OP] = GRAPH_OP_NODE_UPDATE;
 	f[GRAPH_GRAPH] = atomic_load(&e->id);
-	f[GRAPH_VERSION] = atomic_fetch_add(&e->version, (uint32_t)sets) + (uint32_t)sets;
+	f[GRAPH_VERSION] = exec_changed(e, (uint32_t)sets);
 	f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = sets;
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
-}
-
-void graph_nodes_tell(uint32_t exec)
-{
-	struct exec *e = execs_find(exec);
-
-	if (e)
-		sets_tell(e);
 }
 
 void graph_nodes_tell_all(void)
@@ -176,5 +169,5 @@ void graph_nodes_tell_all(void)
 	if (!atomic_exchange(&counted, false))
 		return;
 	for (uint32_t i = 0; (e = execs_nth(i)); i++)
-		sets_tell(e);
+		graph_nodes_tell(e);
 }

@@ -18,7 +18,7 @@ struct exec;
 /* The kernel that a function or a library's kernel is; NULL: it has no name that we can learn. */
 const char *graph_kernel_name(CUfunction func, CUkernel kern);
 
-/* What was told of nodes holds no longer: a whole graph is listed, or a trace begins. */
+/* What was told of nodes holds no longer: a whole graph is listed, a module unloaded, or a trace begins. */
 void graph_nodes_forget(void);
 
 /* EXIT of a CALL_SET_NODE. */
@@ -26,13 +26,13 @@ void graph_nodes_exit(const struct call_frame *frame, const CUpti_CallbackData *
 
 /*
  * Before such a call: the executable whose node has this kernel already, as the trace knows, and what counts the call
- * when it has succeeded. NULL: it needs its record. No driver call.
+ * when it has succeeded. NULL: it needs its record. No driver call; errno is kept.
  */
 struct exec *graph_nodes_same(uint32_t cbid, const void *params);
 void graph_nodes_count(struct exec *e);
 
 /* Tells what was counted: of one executable, before any other record of it; of all, on the flush thread. */
-void graph_nodes_tell(uint32_t exec);
+void graph_nodes_tell(struct exec *e); /* NULL: nothing */
 void graph_nodes_tell_all(void);
 
 #endif

@@ -249,6 +249,7 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	struct listing *l = NULL;
 	uint64_t f[GRAPH_N] = { 0 };
 	int saved_errno = errno;
+	struct exec *alive;
 	uint32_t exec, version = 0;
 
 	if (!change_of_call(&c, frame, data))
@@ -256,13 +257,12 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 	if (c.op == GRAPH_OP_INSTANTIATE)
 		ids_forget(); /* an older executable may have had this handle */
 	exec = ids_exec(c.exec);
-	graph_nodes_tell(exec);
+	alive = execs_find(exec);
+	graph_nodes_tell(alive);
 	if (c.ok && c.op == GRAPH_OP_INSTANTIATE)
 		execs_add(exec);
-	else if (c.ok)
-		version = execs_changed(exec);
 	else
-		version = execs_version(exec);
+		version = c.ok ? exec_changed(alive, 1) : exec_version(alive);
 
 	if (call_of(frame->cbid)->stack) {
 		f[GRAPH_NATIVE] = frame->stack.native;
@@ -294,12 +294,12 @@ void graphs_ended(uint32_t exec)
 {
 	uint64_t f[GRAPH_N] = { 0 };
 
-	graph_nodes_tell(exec);
+	graph_nodes_tell(execs_find(exec));
 	f[GRAPH_START] = f[GRAPH_END] = emit_now();
 	f[GRAPH_API] = API_CU_GRAPH_EXEC_DESTROY;
 	f[GRAPH_OP] = GRAPH_OP_DESTROY;
 	f[GRAPH_GRAPH] = exec;
-	f[GRAPH_VERSION] = execs_version(exec);
+	f[GRAPH_VERSION] = exec_version(execs_find(exec));
 	execs_remove(exec);
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
 }

@@ -6,6 +6,7 @@
 
 #include "cupti/api.h"
 #include "cupti/emit.h"
+#include "cupti/graph_nodes.h"
 #include "cupti/ids.h"
 #include "cupti/image.h"
 #include "cupti/kernel_names.h"
@@ -16,7 +17,7 @@
 #define PATH_BYTES  4096
 #define WAITING_MAX 4
 
-static _Atomic uint64_t modules, unloads;
+static _Atomic uint64_t modules;
 static bool redact;
 
 /* MODULE records that wait for their call to end. */
@@ -95,7 +96,7 @@ void modules_unloaded(uint32_t module, uint32_t context, uint64_t time_ns)
 {
 	uint64_t f[UNLOAD_N];
 
-	atomic_fetch_add_explicit(&unloads, 1, memory_order_relaxed);
+	graph_nodes_forget();
 	f[UNLOAD_TIME] = time_ns;
 	f[UNLOAD_CONTEXT] = context;
 	f[UNLOAD_MODULE] = module;
@@ -280,11 +281,6 @@ void modules_abandon(void)
 {
 	if (waiting_count_tls)
 		waiting_abandon();
-}
-
-uint64_t modules_unloads(void)
-{
-	return atomic_load_explicit(&unloads, memory_order_relaxed);
 }
 
 uint64_t modules_total(void)

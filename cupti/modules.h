@@ -59,8 +59,7 @@ void modules_exit(const struct call_frame *frame, unsigned outer, const CUpti_Ca
 /* The calls that MODULE records wait for will not return here (longjmp): emits them as they are. */
 void modules_abandon(void);
 
-/* MODULE records emitted so far; modules that went. Any thread. */
+/* MODULE records emitted so far. Any thread. */
 uint64_t modules_total(void);
-uint64_t modules_unloads(void);
 
 #endif

@@ -27,7 +27,8 @@ CALLBACKS = 20000
 LOADS = 1000
 # Part of a load, and the function whose instructions it is.
 LOAD_PARTS = {"all": "callbacks_receive", "new": "callbacks_receive", "stack": "stack_take", "image": "image_inspect",
-              "hash": "hash64", "list": "image_kernels", "update": "callbacks_receive"}
+              "hash": "hash64", "list": "image_kernels", "update": "callbacks_receive",
+              "counted": "cuGraphExecKernelNodeSetParams_v2_wrapper"}
 
 
 def fail(text):
@@ -73,7 +74,8 @@ def system_calls(command):
 
 def loads_half(build, old):
     """One module load: all of it, of code that is new each time, and the parts; --old's bench_load by turns."""
-    print("\nCallbacks of a module load, look-up and unload: ns (a load hashes twice: LOAD and MODULE)")
+    print("\nCallbacks of a module load, look-up and unload: ns (instructions: under valgrind an image is not seen to be on the heap, and is hashed "
+          "twice)")
     print(f"{'cubin':>13}" + "".join(f"{x:>8}" for x in LOAD_PARTS))
     programs = [f"{build}/bench_load"]
     if old and os.path.exists(f"{os.path.dirname(old)}/bench_load"):

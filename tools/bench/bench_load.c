@@ -1,10 +1,10 @@
 /*
  * bench_load [PART [LOADS]]: what one module load costs in the application's thread: a cubin loaded,
  * looked up and unloaded, and what the update of one node of an executable graph costs, with the callbacks
- * called as CUPTI calls them but without CUPTI, which has its own cost. The native stack is a real
+ * called as CUPTI calls them but without CUPTI, which has its own cost, and, "counted", at the driver's entry point. The native stack is a real
  * one, of this program. Prints for each size of a cubin ns of all, of loads of code that is new each
  * time, of the parts, and of an update; and again with caches that hold something else each time ("+cold"),
- * as after the driver's work. PART is one of these alone (all, new, stack, image, hash, list or update; or all+cold,
+ * as after the driver's work. PART is one of these alone (all, new, stack, image, hash, list, update or counted; or all+cold,
  * ...) for callgrind and strace (tools/bench/bench.py): first one that warms up, then LOADS, of the small cubin.
  */
 #include <elf.h>
@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cupti/entry_calls.h"
+#include "cupti/entry_points.h"
 #include "cupti/image.h"
 #include "preload/stack.h"
 #include "tests/unit/fake_driver.h"
@@ -117,6 +119,46 @@ static void update(uint32_t i)
 	DRIVER(EXIT, cuGraphExecKernelNodeSetParams_v2, i, &p, 0);
 }
 
+/* --- a driver of one function that does nothing */
+static CUresult set_params(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *params)
+{
+	(void)exec, (void)node, (void)params;
+	return CUDA_SUCCESS;
+}
+
+static void *in_driver(const char *symbol)
+{
+	return strcmp(symbol, "cuGraphExecKernelNodeSetParams_v2") ? (void *)in_driver : (void *)set_params;
+}
+
+static void *beside(const void *address, const char *symbol)
+{
+	(void)address;
+	return in_driver(symbol);
+}
+
+static uint64_t generation(void)
+{
+	return 0;
+}
+
+static void *meant_by(unsigned id, const char *symbol, const void *caller)
+{
+	(void)id, (void)caller;
+	return in_driver(symbol);
+}
+
+const struct entry_finder entry_finder = { in_driver, beside, generation, meant_by };
+
+static CUresult (*entry_set)(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *params);
+
+static void counted(uint32_t i)
+{
+	CUDA_KERNEL_NODE_PARAMS node = { .func = HANDLE(CUfunction, 5 + i % NODES) };
+
+	entry_set(EXEC, HANDLE(CUgraphNode, 200 + i % NODES), &node);
+}
+
 static void part_stack(uint32_t i)
 {
 	struct stack_ids ids;
@@ -157,6 +199,7 @@ static const struct part {
 } parts[] = {
 	{ "all", load },	 { "new", load_new },	{ "stack", part_stack }, { "image", part_image },
 	{ "hash", part_hash },	 { "list", part_list }, { "update", update },
+	{ "counted", counted },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -248,6 +291,11 @@ int main(int argc, char **argv)
 	calls_start(stack_take);
 	cubin_make(sizes[0]);
 	CALL(cuGraphInstantiateWithFlags, &made, 1, 0);
+	entry_points_load();
+	*(void **)&entry_set = entry_point_wrap(entry_point_find("cuGraphExecKernelNodeSetParams_v2"),
+						 (void *)set_params);
+	for (uint32_t i = 0; i < NODES; i++)
+		counted(i);
 	for (unsigned p = 0; argc > 1 && p < PARTS; p++) {
 		size_t len = strlen(parts[p].name);
 
