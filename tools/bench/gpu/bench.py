@@ -98,6 +98,13 @@ class Child:
         self.over = [x + int(y) for x, y in zip(self.over, got[3:] or (0, 0))]
         return True
 
+    def where(self, units):
+        """In which files the program's threads spend their time, while it goes on."""
+        p = subprocess.Popen([self.a.bin + "/where", str(self.p.pid), "3"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while p.poll() is None and self.go(units):
+            pass
+        return p.communicate()[0].decode().strip()
+
     def threads_cpu(self):
         """CPU seconds of our own threads, and of all the process."""
         ours = 0
@@ -192,6 +199,11 @@ def bench(a, workload):
             if r < 0:
                 for c in children:  # not the first ones
                     c.samples, c.longest = [], []
+        if a.where:
+            for c in children:
+                kept = len(c.samples)
+                print("  %s, wave %d: %s" % (c.tracer, wave, c.where(units)), flush=True)
+                del c.samples[kept:], c.longest[kept:]
         for c in sorted(children, key=lambda c: c.number):  # so that the same one of each tracer is compared
             apart.setdefault(c.tracer, []).append(statistics.median(c.samples))
             all_samples.setdefault(c.tracer, []).extend(c.samples)
@@ -278,6 +290,8 @@ def main():
     p.add_argument("--workloads", default="launch1,launch8,graph500,sets,loads,eager,compile,graph,jax,long,startup")
     p.add_argument("--scale", type=float, default=1.0, help="of the number of rounds")
     p.add_argument("--processes", type=int, default=1, help="of each tracer in a wave: where a process's own luck matters more than a round's")
+    p.add_argument("--where", action="store_true", help="also sample in which libraries the threads of each program spend their time: "
+                   "what is too small for a difference of times")
     p.add_argument("--json", help="all samples")
     p.add_argument("--other", help="another build's libjitness.so: the levels that are measured are measured of it too, as other:LEVEL")
     a = p.parse_args()

@@ -23,6 +23,7 @@ arch=sm_$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | t
 lib=$(newest libcupti.so.13 || true)
 gcc -std=gnu11 -O2 -fPIC -shared -iquote "$root" -I"$(newest cupti.h)" -I"$(newest cuda.h)" -o "$work/libfloor.so" "$here/floor.c" \
 	"$root/cupti/calls.c" "$lib"/libcupti.so.13 -Wl,-rpath,"$lib" -lpthread
+gcc -std=gnu11 -O2 -o "$work/where" "$here/where.c"
 nvcc -O2 -std=c++17 -arch="$arch" -cudart static -o "$work/loops" "$here/loops.cu" -lcuda -lpthread &
 nvcc -arch="$arch" -cubin -o "$work/storm.cubin" "$here/storm.cu" &
 wait
