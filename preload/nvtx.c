@@ -367,7 +367,7 @@ int InitializeInjectionNvtx2(nvtx_export_fn get)
 	int saved_errno = errno;
 	bool other;
 
-	if (!enabled || !find_slots(slot, get) || !nvtx_ranges_start()) {
+	if (!enabled || !find_slots(slot, get) || !nvtx_ranges_start() || !nvtx_names_start()) {
 		other = start_other(get);
 		errno = saved_errno;
 		return other;

@@ -1,15 +1,21 @@
 #include "preload/nvtx_names.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "preload/nvtx_abi.h"
 #include "preload/utf8_put.h"
 #include "trace/hash.h"
 #include "trace/redact.h"
 
-#define MAP_SLOTS 16384 /* of both tables together, at most a third full but for reused handles */
-#define MAP_PROBE 128
+/* At most a quarter full but for reused handles. */
+#define DOMAIN_SLOTS (1u << 14)
+#define STRING_SLOTS (1u << 18)
+#define MAP_PROBE    128
+
+#define TEXTS_BYTES (8u << 20)
 
 enum domain_state { DOMAIN_FREE, DOMAIN_LIVE, DOMAIN_DEAD };
 
@@ -20,19 +26,22 @@ static struct domain {
 } domains[NVTX_DOMAINS_MAX + 1];
 static _Atomic uint32_t n_domains = 1;
 
-/* The last: all that are too many. */
-static struct string {
-	_Atomic uint32_t ready;
-	char text[NVTX_TEXT_MAX];
-} strings[NVTX_STRINGS_MAX + 1];
-static _Atomic uint32_t n_strings;
-
 /* Keys: another tool's handles, hashes of our own strings. A key stays; its value may change. */
 struct map_slot {
 	_Atomic uint64_t key;   /* 0: free */
 	_Atomic uint32_t value; /* index + 1; 0: not there yet */
 };
-static struct map_slot domain_map[MAP_SLOTS], string_map[MAP_SLOTS];
+static struct map_slot domain_map[DOMAIN_SLOTS];
+
+/* Registered strings; mapped. */
+struct strings {
+	/* Where the text is, + 1; 0: nowhere yet. An entry's address is its handle; the last: all that are too many. */
+	_Atomic uint32_t at[NVTX_STRINGS_MAX + 1];
+	_Atomic uint32_t n, used;
+	struct map_slot map[STRING_SLOTS];
+	char text[TEXTS_BYTES];
+};
+static _Atomic(struct strings *) strings_mapped;
 
 static bool redacting;
 
@@ -41,13 +50,33 @@ void nvtx_names_load(bool redact)
 	redacting = redact;
 }
 
+bool nvtx_names_start(void)
+{
+	struct strings *none = NULL, *s;
+	int saved_errno = errno;
+
+	if (atomic_load(&strings_mapped))
+		return true;
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (s != MAP_FAILED && !atomic_compare_exchange_strong(&strings_mapped, &none, s))
+		munmap(s, sizeof(*s));
+	errno = saved_errno;
+	return s != MAP_FAILED;
+}
+
+/* After nvtx_names_start(). */
+static struct strings *strings(void)
+{
+	return atomic_load_explicit(&strings_mapped, memory_order_acquire);
+}
+
 /* The slot of a key, taken for it when `add`; NULL: none. */
-static struct map_slot *map_slot(struct map_slot *map, uint64_t key, bool add)
+static struct map_slot *map_slot(struct map_slot *map, uint32_t slots, uint64_t key, bool add)
 {
 	uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 40);
 
 	for (uint32_t n = 0; n < MAP_PROBE; n++) {
-		struct map_slot *slot = &map[(at + n) % MAP_SLOTS];
+		struct map_slot *slot = &map[(at + n) % slots];
 		uint64_t is = atomic_load_explicit(&slot->key, memory_order_acquire);
 
 		if (!is && !add)
@@ -60,9 +89,9 @@ static struct map_slot *map_slot(struct map_slot *map, uint64_t key, bool add)
 	return NULL;
 }
 
-static uint32_t map_value(struct map_slot *map, uint64_t key)
+static uint32_t map_value(struct map_slot *map, uint32_t slots, uint64_t key)
 {
-	const struct map_slot *slot = map_slot(map, key, false);
+	const struct map_slot *slot = map_slot(map, slots, key, false);
 
 	return slot ? atomic_load_explicit(&slot->value, memory_order_acquire) : 0;
 }
@@ -118,24 +147,31 @@ size_t nvtx_text_wide(char out[NVTX_TEXT_MAX], const wchar_t *text)
 
 bool nvtx_string_ours(void *handle)
 {
-	return (uintptr_t)handle - (uintptr_t)strings < sizeof(strings);
+	return (uintptr_t)handle - (uintptr_t)strings()->at < sizeof(strings()->at);
+}
+
+/* NULL: there was no room for it. */
+static const char *text_of(uint32_t i)
+{
+	const struct strings *s = strings();
+	uint32_t at = i < NVTX_STRINGS_MAX ? atomic_load_explicit(&s->at[i], memory_order_acquire) : 0;
+
+	return at ? s->text + at - 1 : NULL;
 }
 
 static const char *string_of(void *handle)
 {
-	uint64_t at = (uintptr_t)handle - (uintptr_t)strings;
+	const struct strings *s = strings();
+	uint64_t at = (uintptr_t)handle - (uintptr_t)s->at;
 	uint32_t i;
 
 	if (!handle)
 		return "";
-	if (at < sizeof(strings) && at % sizeof(strings[0]) == 0)
-		i = (uint32_t)(at / sizeof(strings[0]));
+	if (at < sizeof(s->at) && at % sizeof(s->at[0]) == 0)
+		i = (uint32_t)(at / sizeof(s->at[0]));
 	else
-		i = map_value(string_map, (uintptr_t)handle) - 1;
-	return i < NVTX_STRINGS_MAX &&
-			       atomic_load_explicit(&strings[i].ready, memory_order_acquire)
-		       ? strings[i].text
-		       : "(unknown string)";
+		i = map_value(strings()->map, STRING_SLOTS, (uintptr_t)handle) - 1;
+	return text_of(i) ? text_of(i) : "(unknown string)";
 }
 
 size_t nvtx_text_of(char out[NVTX_TEXT_MAX], const struct nvtx_attributes *a)
@@ -175,7 +211,7 @@ unsigned nvtx_domain_of(void *handle)
 
 	if (own || !handle)
 		return own;
-	value = map_value(domain_map, (uintptr_t)handle);
+	value = map_value(domain_map, DOMAIN_SLOTS, (uintptr_t)handle);
 	return value ? value - 1 : 0;
 }
 
@@ -210,7 +246,7 @@ void *nvtx_domain_put(const char *name, void *theirs)
 
 	if (!theirs)
 		return &domains[i];
-	slot = map_slot(domain_map, (uintptr_t)theirs, true);
+	slot = map_slot(domain_map, DOMAIN_SLOTS, (uintptr_t)theirs, true);
 	if (slot)
 		atomic_store_explicit(&slot->value, i + 1, memory_order_release);
 	return theirs;
@@ -232,12 +268,18 @@ const char *nvtx_domain_name(unsigned domain)
 
 static uint32_t string_take(const char *text)
 {
-	uint32_t n = atomic_load(&n_strings);
+	struct strings *s = strings();
+	const uint32_t bytes = (uint32_t)strlen(text) + 1;
+	uint32_t at = atomic_load(&s->used), n = atomic_load(&s->n);
 
+	do {
+		if (at + bytes > TEXTS_BYTES)
+			return NVTX_STRINGS_MAX;
+	} while (!atomic_compare_exchange_weak(&s->used, &at, at + bytes));
 	while (n < NVTX_STRINGS_MAX)
-		if (atomic_compare_exchange_weak(&n_strings, &n, n + 1)) {
-			strcpy(strings[n].text, text);
-			atomic_store_explicit(&strings[n].ready, 1, memory_order_release);
+		if (atomic_compare_exchange_weak(&s->n, &n, n + 1)) {
+			memcpy(s->text + at, text, bytes);
+			atomic_store_explicit(&s->at[n], at + 1, memory_order_release);
 			break;
 		}
 	return n;
@@ -247,13 +289,13 @@ static uint32_t string_take(const char *text)
 void *nvtx_string_put(const char *text, void *theirs)
 {
 	uint64_t key = theirs ? (uintptr_t)theirs : hash64(text, strlen(text)) | 1;
-	struct map_slot *slot = map_slot(string_map, key, true);
+	struct map_slot *slot = map_slot(strings()->map, STRING_SLOTS, key, true);
 	uint32_t i = (slot ? atomic_load(&slot->value) : 0) - 1;
 
-	if (i >= NVTX_STRINGS_MAX || strcmp(strings[i].text, text)) {
+	if (!text_of(i) || strcmp(text_of(i), text)) {
 		i = slot ? string_take(text) : NVTX_STRINGS_MAX;
 		if (slot)
 			atomic_store_explicit(&slot->value, i + 1, memory_order_release);
 	}
-	return theirs ? theirs : &strings[i];
+	return theirs ? theirs : &strings()->at[i];
 }

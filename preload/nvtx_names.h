@@ -3,7 +3,7 @@
  * handle, which is ours, or another tool's when that came first and its answer is what the
  * program got.
  *
- * Static memory, touched when used; no locks, no allocation; any thread. Nothing is removed, so
+ * Memory is mapped once, touched when used; no locks, no allocation; any thread. Nothing is removed, so
  * what was found stays valid; a domain that was destroyed is used again for one of the same name.
  */
 #ifndef JITNESS_PRELOAD_NVTX_NAMES_H
@@ -16,11 +16,14 @@
 
 #define NVTX_TEXT_MAX    256  /* bytes of a text with its NUL; longer ones are cut */
 #define NVTX_DOMAINS_MAX 512  /* later ones share one, "(more domains)" */
-#define NVTX_STRINGS_MAX 4096 /* later ones read "(unknown string)" */
+#define NVTX_STRINGS_MAX 65536 /* and 8 MiB: later ones read "(unknown string)" */
 
 struct nvtx_attributes;
 
-/* Once, before anything else. redact: a text with a slash is made shareable (trace/redact.h). */
+/* Maps the memory. Before all that follows; any thread, any number of times; false: there is none. */
+bool nvtx_names_start(void);
+
+/* Constructor, one thread. redact: a text with a slash is made shareable (trace/redact.h). */
 void nvtx_names_load(bool redact);
 
 /* UTF-8 of at most NVTX_TEXT_MAX - 1 bytes, cut between characters, NUL-terminated; its length. */

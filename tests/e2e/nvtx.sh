@@ -86,6 +86,11 @@ check "XLA's domain with JITNESS_NVTX=1" "annotated annotated
 10 push 0 0 0 TSL|operation" "$(cat "$tmp/a-1:graph.out")"
 check "level churn: nobody listens" "alone alone" "$(cat "$tmp/a-auto:churn.out")"
 
+# --- registered strings: XLA has some for each program that it compiles
+traced "$tmp/strings.jitness" "$host/nvtx" strings 66000 || not_ok strings "ended with status $?"
+rows "$tmp/strings.jitness" | sed 's/.*|//' | sort | uniq -c | awk '{ n[$3 == "string)" ? "unknown" : $1]++; if ($3 == "string)") u = $1 } END { print n[1], u }' >"$tmp/out"
+check "strings: each is known, up to the limit" "65536 464" "$(cat "$tmp/out")"
+
 # --- off
 traced "$tmp/off.jitness" JITNESS_NVTX=0 "$host/nvtx" all "$plugin"
 check "JITNESS_NVTX=0: no row" "0 " "$? $(rows "$tmp/off.jitness")"

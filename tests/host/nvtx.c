@@ -2,7 +2,7 @@
  * nvtx: every NVTX call that is followed, in known numbers. tests/e2e/nvtx.sh has the rows it must
  * leave. The program, and with -DHOST_PLUGIN a library, have a header-only NVTX each.
  *
- * nvtx all PLUGIN | levels | cost ROUNDS | nocuda | annotates
+ * nvtx all PLUGIN | levels | cost ROUNDS | nocuda | annotates | strings N
  */
 #if !__has_include(<nvtx3/nvToolsExt.h>)
 int main(void);
@@ -229,6 +229,23 @@ static void annotates(void)
 	printf("%s %s\n", a ? "annotated" : "alone", w ? "annotated" : "alone");
 }
 
+/* A mark for each of n strings, all registered twice. */
+static void strings(int n)
+{
+	nvtxDomainHandle_t d = nvtxDomainCreateA("many");
+	nvtxEventAttributes_t ex = ascii(NULL);
+	char text[64];
+
+	(void)host_context();
+	ex.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
+	for (int i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "string %d of a program that registers many", i);
+		ex.message.registered = nvtxDomainRegisterStringA(d, text);
+		CHECK_TRUE(i >= 65536 || nvtxDomainRegisterStringA(d, text) == ex.message.registered);
+		nvtxDomainMarkEx(d, &ex);
+	}
+}
+
 static double ns_now(void)
 {
 	struct timespec t;
@@ -286,6 +303,8 @@ int main(int argc, char **argv)
 		cost(argc > 2 ? atoi(argv[2]) : 200);
 	else if (!strcmp(mode, "annotates"))
 		annotates();
+	else if (!strcmp(mode, "strings") && argc > 2)
+		strings(atoi(argv[2]));
 	else if (!strcmp(mode, "nocuda"))
 		plain();
 	else
