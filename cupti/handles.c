@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #define PROBES 64u
+#define LEFT   1u /* in place of a handle: the slot is free, and others may lie behind it */
 
 int handles_start(struct handles *h, uint32_t slots)
 {
@@ -22,15 +23,19 @@ static struct handle_slot *slot_at(const struct handles *h, uintptr_t handle, ui
 	return &h->slots[((uint32_t)(((uint64_t)handle * 0x9e3779b97f4a7c15u) >> 40) + i) % h->n];
 }
 
-/* A taken slot leaves a hole, so the whole run is searched. */
 static struct handle_slot *slot_of(const struct handles *h, uintptr_t handle)
 {
 	struct handle_slot *s;
 
-	for (uint32_t i = 0; h->slots && handle && i < PROBES; i++) {
+	for (uint32_t i = 0; h->slots && handle > LEFT && i < PROBES; i++) {
+		uintptr_t is;
+
 		s = slot_at(h, handle, i);
-		if (atomic_load_explicit(&s->handle, memory_order_acquire) == handle)
+		is = atomic_load_explicit(&s->handle, memory_order_acquire);
+		if (is == handle)
 			return s;
+		if (!is)
+			return NULL;
 	}
 	return NULL;
 }
@@ -40,10 +45,10 @@ static bool put(struct handles *h, uintptr_t handle, uint32_t id, uint32_t owner
 	struct handle_slot *s = slot_of(h, handle);
 	uintptr_t free_slot;
 
-	for (uint32_t i = 0; !s && h->slots && handle && i < PROBES; i++) {
-		free_slot = 0;
+	for (uint32_t i = 0; !s && h->slots && handle > LEFT && i < PROBES; i++) {
 		s = slot_at(h, handle, i);
-		if (!atomic_compare_exchange_strong(&s->handle, &free_slot, handle))
+		free_slot = atomic_load_explicit(&s->handle, memory_order_relaxed);
+		if (free_slot > LEFT || !atomic_compare_exchange_strong(&s->handle, &free_slot, handle))
 			s = NULL;
 	}
 	if (!s)
@@ -78,7 +83,7 @@ static uint32_t empty(struct handle_slot *s)
 {
 	uint32_t id = atomic_exchange(&s->id, 0);
 
-	atomic_store_explicit(&s->handle, 0, memory_order_release);
+	atomic_store_explicit(&s->handle, LEFT, memory_order_release);
 	return id;
 }
 
@@ -99,7 +104,7 @@ uint32_t handles_take_of(struct handles *h, uint32_t owner, uintptr_t *ret_handl
 		struct handle_slot *s = &h->slots[i];
 
 		*ret_handle = atomic_load_explicit(&s->handle, memory_order_acquire);
-		if (*ret_handle && atomic_load(&s->owner) == owner && atomic_load(&s->id))
+		if (*ret_handle > LEFT && atomic_load(&s->owner) == owner && atomic_load(&s->id))
 			return empty(s);
 	}
 	return 0;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct handle_slot {
-	_Atomic uintptr_t handle; /* 0: free */
+	_Atomic uintptr_t handle; /* 0: never used */
 	_Atomic uint32_t id;
 	_Atomic uint32_t owner; /* the caller's */
 };

@@ -330,6 +330,28 @@ TEST(handles_are_numbered_once)
 	CHECK(!kept && atomic_load(&h.last) == 3 + 256 + 64);
 }
 
+/* Four places, so that most lie behind others: what is taken leaves a hole that hides nothing. */
+TEST(handles_behind_holes)
+{
+	static const uintptr_t handle[4] = { 0x1000, 0x2040, 0x3080, 0x40c0 };
+	struct handles h = { 0 };
+	uint32_t id[4];
+	bool kept;
+
+	CHECK(!handles_start(&h, 4));
+	for (unsigned i = 0; i < 4; i++)
+		id[i] = handles_add(&h, handle[i], 0, &kept);
+	for (unsigned round = 0; round < 200; round++) {
+		const unsigned gone = (round * 2654435761u >> 13) % 4;
+
+		CHECK(handles_take(&h, handle[gone], NULL) == id[gone]);
+		for (unsigned i = 0; i < 4; i++)
+			CHECK(handles_find(&h, handle[i]) == (i == gone ? 0 : id[i]));
+		id[gone] = handles_add(&h, handle[gone], 0, &kept);
+		CHECK(kept);
+	}
+}
+
 enum { HANDLE_THREADS = 4, HANDLE_ROUNDS = 20000 };
 static struct handles shared_handles;
 
