@@ -26,6 +26,8 @@ for v in asan tsan; do
 	run graphs "p['graph_launches']" 40 "$h/launches" 20000 4 1 graph 500
 	run modules "p['modules'] > 0" True "$h/modules"
 	run graph-updates "len(r['graphs']) > 0" True "$h/graphs"
+	LEVEL=churn run counted-sets "sum(g['updates'] for g in r['graphs'])" 102 "$h/graphs"
+	[ ! -e "$h/libnvtx_plugin.so" ] || run nvtx-strings "p['lost_records']" 0 "$h/nvtx" strings 20000
 	run infer "p['lost_records']" 0 "$h/infer" 2 2
 	LEVEL=churn run entry-points "len(r['modules']), p['lost_records'], p['modules_by']" "320 0 entry points" "$h/reach" proc 8 20
 	LEVEL=churn run entry-points-linked "len(r['modules'])" 160 "$h/modules" 4 5

@@ -229,19 +229,38 @@ static void annotates(void)
 	printf("%s %s\n", a ? "annotated" : "alone", w ? "annotated" : "alone");
 }
 
-/* A mark for each of n strings, all registered twice. */
+static int n_strings;
+
+static void *register_strings(void *domain)
+{
+	char text[64];
+
+	for (int i = 0; i < n_strings; i++) {
+		snprintf(text, sizeof(text), "string %d of a program that registers many", i);
+		(void)nvtxDomainRegisterStringA(domain, text);
+	}
+	return NULL;
+}
+
+/* A mark for each of n strings, all registered twice; a hundred others by four threads at once. */
 static void strings(int n)
 {
 	nvtxDomainHandle_t d = nvtxDomainCreateA("many");
 	nvtxEventAttributes_t ex = ascii(NULL);
+	pthread_t t[4];
 	char text[64];
 
 	(void)host_context();
+	n_strings = 100;
+	for (int i = 0; i < 4; i++)
+		CHECK_TRUE(!pthread_create(&t[i], NULL, register_strings, d));
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
 	ex.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
-	for (int i = 0; i < n; i++) {
+	for (int i = n_strings; i < n_strings + n; i++) {
 		snprintf(text, sizeof(text), "string %d of a program that registers many", i);
 		ex.message.registered = nvtxDomainRegisterStringA(d, text);
-		CHECK_TRUE(i >= 65536 || nvtxDomainRegisterStringA(d, text) == ex.message.registered);
+		CHECK_TRUE(i >= 60000 || nvtxDomainRegisterStringA(d, text) == ex.message.registered);
 		nvtxDomainMarkEx(d, &ex);
 	}
 }
