@@ -126,8 +126,8 @@ static const char *text(const nvtxEventAttributes_t *a)
 	return s;
 }
 static int dom(nvtxDomainHandle_t d) { return d ? (int)((char *)d - handles) : 0; }
-/* Threads call at the same time: a line is one piece. */
-#define LOG(...) do { if (f) { flockfile(f); fprintf(f, __VA_ARGS__); fputc('\n', f); funlockfile(f); } } while (0)
+/* Threads call at the same time: a line is one piece. Flushed: a forked child would write what was not once more. */
+#define LOG(...) do { if (f) { flockfile(f); fprintf(f, __VA_ARGS__); fputc('\n', f); fflush(f); funlockfile(f); } } while (0)
 static void MarkEx(const nvtxEventAttributes_t *a) { LOG("mark %s", text(a)); }
 static void MarkA(const char *s) { LOG("mark %s", s ? s : "-"); }
 static void MarkW(const wchar_t *s) { LOG("mark %d", (int)wcslen(s)); }
