@@ -164,11 +164,11 @@ static void followed_enter(struct entry_call *c)
 }
 
 /* False: one of our own. */
-static bool told_enter(struct entry_call *c)
+static bool told_enter(struct entry_call *c, const struct call *call)
 {
 	int saved_errno = errno;
 
-	if (call_of(c->cbid)) {
+	if (call) {
 		followed_enter(c);
 	} else {
 		if (!emit_enter())
@@ -180,14 +180,10 @@ static bool told_enter(struct entry_call *c)
 	return true;
 }
 
-static bool is_set_node(uint32_t cbid)
-{
-	return cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams ||
-	       cbid == CUPTI_DRIVER_TRACE_CBID_cuGraphExecKernelNodeSetParams_v2;
-}
-
 bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const void *here)
 {
+	const struct call *call;
+
 	/*
 	 * A call that the driver or another hook makes inside a call counts as that one. The
 	 * stack grows down: a frame that is not below the outermost one was left by a jump.
@@ -195,9 +191,10 @@ bool entry_enter(struct entry_call *c, uint32_t cbid, const void *params, const 
 	if (!follow || !emit_on() || (outermost && (uintptr_t)here < (uintptr_t)outermost))
 		return false;
 	*c = (struct entry_call){ .params = params, .cbid = cbid };
-	if (is_set_node(cbid))
+	call = call_of(cbid);
+	if (call && call->class == CALL_SET_NODE)
 		c->same = graph_nodes_same(cbid, params);
-	if (!c->same && !told_enter(c))
+	if (!c->same && !told_enter(c, call))
 		return false;
 	outermost = here;
 	return true;

@@ -47,10 +47,8 @@ void execs_add(uint32_t id)
 	atomic_store(&e->sets, 0);
 }
 
-void execs_remove(uint32_t id)
+void exec_remove(struct exec *e)
 {
-	struct exec *e = execs_find(id);
-
 	if (e)
 		atomic_store(&e->id, 0);
 }

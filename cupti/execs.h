@@ -22,7 +22,7 @@ int execs_start(void);
 
 /* A new one. With too many alive (8192) it is not found again. */
 void execs_add(uint32_t id);
-void execs_remove(uint32_t id);
+void exec_remove(struct exec *e); /* NULL: nothing */
 
 /* NULL: not known. Stays valid memory; the executable must be alive. */
 struct exec *execs_find(uint32_t id);

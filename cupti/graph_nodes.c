@@ -8,8 +8,6 @@
 #include "cupti/execs.h"
 #include "cupti/ids.h"
 
-#define NAME_CUT 4096
-
 /* Nodes whose last kernel is remembered. */
 #define TOLD_SLOTS 8192u
 
@@ -99,7 +97,7 @@ static bool kernel_tell(const struct node_kernel *k, uint32_t version)
 	name = graph_kernel_name(k->func, k->kern);
 	if (!name)
 		return false;
-	if (emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, NAME_CUT)))
+	if (emit(EVENT_GRAPH_KERNEL, f, GRAPH_KERNEL_N, name, strnlen(name, GRAPH_NAME_CUT)))
 		atomic_store_explicit(told_of(k), k->now, memory_order_relaxed);
 	return true;
 }
@@ -152,11 +150,13 @@ void graph_nodes_tell(struct exec *e)
 
 	if (!e || !atomic_load(&e->sets))
 		return;
+	f[GRAPH_GRAPH] = atomic_load(&e->id); /* first: once the sets are taken, it may end */
 	sets = atomic_exchange(&e->sets, 0);
+	if (!sets)
+		return; /* by the other thread */
 	f[GRAPH_START] = f[GRAPH_END] = emit_now();
 	f[GRAPH_API] = API_CU_GRAPH_EXEC_SET_NODE;
 	f[GRAPH_OP] = GRAPH_OP_NODE_UPDATE;
-	f[GRAPH_GRAPH] = atomic_load(&e->id);
 	f[GRAPH_VERSION] = exec_changed(e, (uint32_t)sets);
 	f[GRAPH_NODES] = f[GRAPH_KERNEL_NODES] = sets;
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);

@@ -15,6 +15,8 @@
 
 struct exec;
 
+#define GRAPH_NAME_CUT 4096 /* of a kernel's name goes into a record */
+
 /* The kernel that a function or a library's kernel is; NULL: it has no name that we can learn. */
 const char *graph_kernel_name(CUfunction func, CUkernel kern);
 

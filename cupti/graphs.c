@@ -16,7 +16,6 @@
 #define GRAPHS_MAX   4096u      /* child graphs */
 #define KERNELS_MAX  4096u      /* distinct kernels */
 #define KERNEL_SLOTS 8192u
-#define NAME_CUT     4096
 
 int graphs_start(void)
 {
@@ -57,7 +56,7 @@ struct listing {
 /* Kernels of one name (in several contexts, say) become one row. */
 static struct kernel_count *by_name(struct listing *l, const void *handle, const char *name)
 {
-	uint32_t len = (uint32_t)strnlen(name, NAME_CUT);
+	uint32_t len = (uint32_t)strnlen(name, GRAPH_NAME_CUT);
 	uint64_t hash = hash64(name, len);
 	struct kernel_count *k;
 	uint32_t i = (uint32_t)hash % KERNEL_SLOTS;
@@ -292,15 +291,16 @@ void graphs_exit(const struct call_frame *frame, const CUpti_CallbackData *data,
 
 void graphs_ended(uint32_t exec)
 {
+	struct exec *e = execs_find(exec);
 	uint64_t f[GRAPH_N] = { 0 };
 
-	graph_nodes_tell(execs_find(exec));
+	graph_nodes_tell(e);
 	f[GRAPH_START] = f[GRAPH_END] = emit_now();
 	f[GRAPH_API] = API_CU_GRAPH_EXEC_DESTROY;
 	f[GRAPH_OP] = GRAPH_OP_DESTROY;
 	f[GRAPH_GRAPH] = exec;
-	f[GRAPH_VERSION] = exec_version(execs_find(exec));
-	execs_remove(exec);
+	f[GRAPH_VERSION] = exec_version(e);
+	exec_remove(e);
 	emit(EVENT_GRAPH, f, GRAPH_N, NULL, 0);
 }
 

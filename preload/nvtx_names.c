@@ -161,8 +161,9 @@ static const char *text_of(uint32_t i)
 
 static const char *string_of(void *handle)
 {
-	const struct strings *s = strings();
+	struct strings *s = strings();
 	uint64_t at = (uintptr_t)handle - (uintptr_t)s->at;
+	const char *text;
 	uint32_t i;
 
 	if (!handle)
@@ -170,8 +171,9 @@ static const char *string_of(void *handle)
 	if (at < sizeof(s->at) && at % sizeof(s->at[0]) == 0)
 		i = (uint32_t)(at / sizeof(s->at[0]));
 	else
-		i = map_value(strings()->map, STRING_SLOTS, (uintptr_t)handle) - 1;
-	return text_of(i) ? text_of(i) : "(unknown string)";
+		i = map_value(s->map, STRING_SLOTS, (uintptr_t)handle) - 1;
+	text = text_of(i);
+	return text ? text : "(unknown string)";
 }
 
 size_t nvtx_text_of(char out[NVTX_TEXT_MAX], const struct nvtx_attributes *a)
@@ -291,8 +293,9 @@ void *nvtx_string_put(const char *text, void *theirs)
 	uint64_t key = theirs ? (uintptr_t)theirs : hash64(text, strlen(text)) | 1;
 	struct map_slot *slot = map_slot(strings()->map, STRING_SLOTS, key, true);
 	uint32_t i = (slot ? atomic_load(&slot->value) : 0) - 1;
+	const char *known = text_of(i);
 
-	if (!text_of(i) || strcmp(text_of(i), text)) {
+	if (!known || strcmp(known, text)) {
 		i = slot ? string_take(text) : NVTX_STRINGS_MAX;
 		if (slot)
 			atomic_store_explicit(&slot->value, i + 1, memory_order_release);

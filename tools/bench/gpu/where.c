@@ -11,10 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define THREADS_MAX 256
@@ -112,11 +110,12 @@ static int rings_open(const char *pid)
 
 	snprintf(path, sizeof(path), "/proc/%s/task", pid);
 	dir = opendir(path);
-	while (dir && !err && n_rings < THREADS_MAX && (d = readdir(dir)))
+	if (!dir)
+		return -1;
+	while (!err && n_rings < THREADS_MAX && (d = readdir(dir)))
 		if (d->d_name[0] != '.' && !is_tracer(pid, d->d_name))
 			err = ring_open(atoi(d->d_name));
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return err;
 }
 
