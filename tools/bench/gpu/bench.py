@@ -4,7 +4,7 @@ For each workload one process per tracer is started; when all are ready, they ar
 batch. So the tracers are interleaved within seconds, and a drift of the machine meets all of them. A figure is the median
 over the rounds; "added" is the median over the rounds of (tracer - none) in the same round, with its quartiles; "x floor" is that
 against what the floor of the same level adds; "bytes/op": the trace's, per kernel (of a graph: at level node), copy and replay in
-it. More waves of processes where a process's own luck matters.
+it. New processes for each wave, since a process's own luck matters; as many waves as fit in the time.
 """
 import argparse
 import contextlib
@@ -24,9 +24,9 @@ ROOT = os.path.abspath(os.path.join(HERE, "../../.."))
 TICK = os.sysconf("SC_CLK_TCK")
 CPUS = 8  # the cores that all measured processes share; one works at a time
 PYTHON = ("eager", "compile", "graph", "jax")
-# workload: units in a batch, rounds in a wave, waves
-WORK = {"launch1": (4000, 18, 2), "launch8": (16000, 18, 2), "graph500": (50000, 18, 2), "loads": (50, 60, 1), "sets": (1000, 18, 2),
-        "eager": (12, 7, 2), "compile": (25, 7, 1), "graph": (60, 8, 2), "jax": (300, 6, 3)}
+# workload: units in a batch, rounds in a wave, waves at most
+WORK = {"launch1": (4000, 18, 2), "launch8": (16000, 18, 2), "graph500": (50000, 18, 2), "loads": (50, 60, 3), "sets": (1000, 18, 2),
+        "eager": (12, 10, 3), "compile": (25, 10, 2), "graph": (60, 10, 3), "jax": (300, 8, 4)}
 UNIT = {"launch1": "launch", "launch8": "launch", "graph500": "node", "loads": "load", "sets": "replay"}
 COUNTED = ("kernels", "graph_launches", "memcpys", "memsets")
 LEVELS = ("churn", "graph", "node")
@@ -123,13 +123,17 @@ class Child:
         except (OSError, StopIteration):
             return 0
 
+    def leave(self):
+        with contextlib.suppress(OSError):
+            self.p.stdin.close()
+
     def end(self):
         """Seconds until it was gone."""
         start = time.monotonic()
+        self.leave()
         try:
-            self.p.stdin.close()
             self.p.wait(60)
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             self.p.kill()
             self.p.wait()
         self.log.close()
@@ -171,82 +175,108 @@ def mean_difference(x, y):
     return statistics.fmean(x) - statistics.fmean(y), drawn[50], drawn[1949]
 
 
-def bench(a, workload):
-    units, rounds, waves = WORK[workload]
-    rounds = max(5, int(rounds * a.scale))
-    all_samples, all_longest, apart, facts = {}, {}, {}, {}
-    begin = time.monotonic()
-    for wave in range(waves):
-        if workload == "compile" and not wave:  # one fills the caches
-            first = Child(a, "none", workload, 99)
+class Bench:
+    """A workload: its waves, and the table of all of them."""
+
+    def __init__(self, a, name):
+        self.a, self.name = a, name
+        self.units, self.rounds, self.waves = WORK[name]
+        self.rounds = max(5, int(self.rounds * a.scale))
+        self.samples, self.longest, self.apart, self.lost, self.facts, self.took = {}, {}, {}, {}, {}, []
+
+    def begin(self):
+        """The programs under their tracers, ready, in an order in which the same ones are compared."""
+        a, children = self.a, []
+        if self.name == "compile" and not self.took:  # one fills the caches
+            first = Child(a, "none", self.name, 99)
             first.ready()
             first.end()
-        children = [Child(a, t, workload, wave * a.processes + n) for t in tracers_of(a, workload) for n in range(a.processes)]
-        for c in list(children):
-            if not c.ready():
+        for c in [Child(a, t, self.name, len(self.took) * a.processes + n) for t in tracers_of(a, self.name)
+                  for n in range(a.processes)]:
+            if c.ready():
+                children.append(c)
+            else:
                 c.end()
-                children.remove(c)
                 print("  %s: did not start: %s" % (c.tracer, open(c.dir + "/log", errors="replace").read()[-200:].strip()), flush=True)
         cpus = sorted(os.sched_getaffinity(0))[:CPUS]
         for c in children:
             c.pin(cpus)
-        for r in range(-2, rounds):
-            random.shuffle(children)
-            for c in list(children):
-                if not c.go(units):
+        return children
+
+    def wave(self):
+        children = self.begin()
+        for r in range(-2, self.rounds):
+            for c in random.sample(children, len(children)):
+                if not c.go(self.units):
                     children.remove(c)
                     print("  %s: ended early" % c.tracer, flush=True)
             if r < 0:
                 for c in children:  # not the first ones
                     c.samples, c.longest = [], []
-        if a.where:
+        if self.a.where:
             for c in children:
                 kept = len(c.samples)
-                print("  %s, wave %d: %s" % (c.tracer, wave, c.where(units)), flush=True)
+                print("  %s, wave %d: %s" % (c.tracer, len(self.took), c.where(self.units)), flush=True)
                 del c.samples[kept:], c.longest[kept:]
-        for c in sorted(children, key=lambda c: c.number):  # so that the same one of each tracer is compared
-            apart.setdefault(c.tracer, []).append(statistics.median(c.samples))
-            all_samples.setdefault(c.tracer, []).extend(c.samples)
-            all_longest.setdefault(c.tracer, []).extend(c.longest)
-            f = facts.setdefault(c.tracer, {})
-            f["cpu"], f["peak"] = c.threads_cpu(), c.peak()
-            f["exit"] = c.end()
-            size, f["lost"], counted = c.trace()
-            f["bytes"] = size / counted if counted else 0
-    none = all_samples.get("none")
-    unit = UNIT.get(workload, "step")
-    scale, name = (1, "ns") if workload in UNIT and workload not in ("loads", "sets") else (1e3, "us")
-    print("\n%s: %s per %s, %d rounds of %d, %.0f s" % (workload, name, unit, len(none or []), units, time.monotonic() - begin))
-    print("  %-16s %9s %19s %7s %9s %19s %8s %9s %9s %8s %7s %6s" % (
-        "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes/op", "peak MiB", "cpu s", "lost"))
-    added = {t: [x - n for x, n in zip(s, none)] for t, s in all_samples.items()} if none else {}
-    for t in [t for t in a.tracers if t in all_samples]:
-        s, f = all_samples[t], facts[t]
-        d = added.get(t, [0])
-        floor = added.get("floor:" + t.removeprefix("other:").partition("/")[0])
-        against = "%.2f" % (statistics.median(d) / statistics.median(floor)) if floor and statistics.median(floor) > 0 else "-"
-        print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.2f %8.0f %7.2f %6s" % (
-            t, statistics.median(s) / scale, "%.1f..%.1f" % tuple(q / scale for q in quartiles(s)),
-            statistics.median(x / n for x, n in zip(s, none)) if none else 0, statistics.median(d) / scale,
-            "%.1f..%.1f" % tuple(q / scale for q in quartiles(d)), against, max(all_longest[t]) / 1e3, f["bytes"], f["peak"],
-            f["cpu"], "-" if f["lost"] is None else f["lost"]), flush=True)
-    if none and len(apart["none"]) > 3:
-        print("  of %d processes each, mean of their medians, added, and its 95 %% interval: %s" % (len(apart["none"]), ", ".join(
-            "%s %.1f [%.1f, %.1f]" % ((t,) + tuple(x / scale for x in mean_difference(m, apart["none"])))
-            for t, m in apart.items() if t != "none")), flush=True)
-    return {t: {"samples": s, **facts[t]} for t, s in all_samples.items()}
+        for c in children:
+            self.apart.setdefault(c.tracer, []).append(statistics.median(c.samples))
+            self.samples.setdefault(c.tracer, {}).update({(c.number, r): x for r, x in enumerate(c.samples)})
+            self.longest.setdefault(c.tracer, []).extend(c.longest)
+            self.facts[c.tracer] = {"cpu": c.threads_cpu(), "peak": c.peak()}
+            c.leave()  # they end side by side
+        for c in children:
+            c.end()
+            size, lost, counted = c.trace()
+            self.lost.setdefault(c.tracer, []).append(lost)
+            self.facts[c.tracer]["bytes"] = size / counted if counted else 0
+
+    def table(self):
+        none = self.samples.get("none", {})
+        scale, unit = (1, "ns") if self.name in UNIT and self.name not in ("loads", "sets") else (1e3, "us")
+        print("\n%s: %s per %s, %d rounds of %d in %d waves, %.0f s" % (
+            self.name, unit, UNIT.get(self.name, "step"), len(none), self.units, len(self.took), sum(self.took)))
+        print("  %-16s %9s %19s %7s %9s %19s %8s %9s %9s %8s %7s %6s" % (
+            "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes/op", "peak MiB", "cpu s", "lost"))
+        added = {t: [x - none[at] for at, x in s.items() if at in none] for t, s in self.samples.items()} if none else {}
+        for t in [t for t in self.a.tracers if t in self.samples]:
+            s, f = list(self.samples[t].values()), self.facts[t]
+            d = added.get(t) or [0]
+            floor = added.get("floor:" + t.removeprefix("other:").partition("/")[0])
+            against = "%.2f" % (statistics.median(d) / statistics.median(floor)) if floor and statistics.median(floor) > 0 else "-"
+            print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.2f %8.0f %7.2f %6s" % (
+                t, statistics.median(s) / scale, "%.1f..%.1f" % tuple(q / scale for q in quartiles(s)),
+                statistics.median([x / none[at] for at, x in self.samples[t].items() if at in none] or [0]) if none else 0,
+                statistics.median(d) / scale,
+                "%.1f..%.1f" % tuple(q / scale for q in quartiles(d)), against, max(self.longest[t]) / 1e3, f["bytes"], f["peak"],
+                f["cpu"], self.lost_by(t)))
+        if none and len(self.apart["none"]) > 3:
+            print("  of %d processes each, mean of their medians, added, and its 95 %% interval: %s" % (
+                len(self.apart["none"]), ", ".join(
+                    "%s %.1f [%.1f, %.1f]" % ((t,) + tuple(x / scale for x in mean_difference(m, self.apart["none"])))
+                    for t, m in self.apart.items() if t != "none")))
+
+    def lost_by(self, tracer):
+        lost = self.lost[tracer]
+        return "?" if "?" in lost else "-" if None in lost else sum(lost)
 
 
-def long_run(a):
-    """10^7 launches from 8 threads at full speed: CPU of the writer, exit, lost, the longest calls."""
-    print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
-          "launch, and how many of a million took longer than 0.1 and 1 ms")
-    others = ["other:graph", "graph"] * 3 if "other:graph" in a.tracers else []
-    for number, t in enumerate([x for x in ("none", "floor:graph", "graph", "churn") if x in a.tracers] + others):
-        c = Child(a, t, "launch8", 10 + number)
+class Long:
+    """10^7 launches from 8 threads at full speed: CPU of the tracer's threads, exit, lost, the longest calls. Again: level graph only."""
+
+    name = "long"
+
+    def __init__(self, a):
+        self.a, self.waves, self.took, self.lines = a, 4 if a.other else 2, [], []
+
+    def wave(self):
+        for t in ("none", "floor:graph", "churn", "other:graph", "graph"):
+            if t in self.a.tracers and (not self.took or t.endswith("graph") and not t.startswith("floor")):
+                self.lines.append(self.run(t))
+
+    def run(self, t):
+        c = Child(self.a, t, "launch8", 10 + len(self.took))
         if not c.ready():
-            print("  %s: did not start" % t)
-            continue
+            return "%s: did not start" % t
         c.go(16000)
         cpu, start = c.threads_cpu(), time.monotonic()
         c.longest, c.over = [], [0, 0]
@@ -255,31 +285,74 @@ def long_run(a):
         took, cpu, peak = time.monotonic() - start, c.threads_cpu() - cpu, c.peak()
         left = c.end()
         size, lost, _ = c.trace()
-        print("  %-11s %8.0f launches/s, tracer's threads %.1f %% of a core (%.0f ns a launch), exit %.3f s, %.2f bytes/launch, peak "
-              "%.0f MiB, calls %.2f ms, %.1f, %.2f, lost %s" % (t, 1e7 / took, 100 * cpu / took, cpu * 100, left, size / 1e7, peak,
-                                                             max(c.longest) / 1e6, c.over[0] / 10, c.over[1] / 10, lost), flush=True)
+        return ("%-11s %8.0f launches/s, tracer's threads %.1f %% of a core (%.0f ns a launch), exit %.3f s, %.2f bytes/launch, peak "
+                "%.0f MiB, calls %.2f ms, %.1f, %.2f, lost %s" % (t, 1e7 / took, 100 * cpu / took, cpu * 100, left, size / 1e7, peak,
+                                                               max(c.longest) / 1e6, c.over[0] / 10, c.over[1] / 10, lost))
+
+    def table(self):
+        print("\nlong: 10^7 launches from 8 threads; exit: seconds from the end of input until the process is gone; calls: the longest "
+              "launch, and how many of a million took longer than 0.1 and 1 ms")
+        for line in self.lines:
+            print("  " + line)
 
 
-def startup(a):
-    """Processes from start to end."""
-    cases = {"python -c pass": [sys.executable, "-c", "pass"],
-             "import torch, first kernel": [sys.executable, "-c", "import torch; torch.ones(1, device='cuda').add_(1).item()"]}
-    print("\nstart-up: ms from start to end, median and quartiles; added: in the same round")
-    for name, cmd in cases.items():
-        got = {t: [] for t in ("none", "churn", "graph")}
-        for r in range(int((40 if "pass" in name else 5) * a.scale) + 1):
-            for t in random.sample(list(got), len(got)):
-                env = dict(os.environ)
-                if t != "none":
-                    env.update(LD_PRELOAD=a.lib, JITNESS_LEVEL=t, JITNESS_OUT="%s/start-%d-%s.jitness" % (a.work, r, t))
-                start = time.monotonic()
-                subprocess.run(cmd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                if r:
-                    got[t].append(1e3 * (time.monotonic() - start))
-        for t, x in got.items():
-            d = [p - q for p, q in zip(x, got["none"])]
-            print("  %-28s %-6s %9.2f (%.2f..%.2f)  added %7.2f (%.2f..%.2f)" % ((name, t, statistics.median(x)) + quartiles(x) + (
-                statistics.median(d),) + quartiles(d)), flush=True)
+class Startup:
+    """Processes from start to end. The first wave's first ones are not counted."""
+
+    name = "startup"
+    CASES = {"true": (["/bin/true"], 40),
+             "python -c pass": ([sys.executable, "-c", "pass"], 8),
+             "import torch, first kernel": ([sys.executable, "-c", "import torch; torch.ones(1, device='cuda').add_(1).item()"], 1)}
+    LEVELS = ("none", "churn", "graph")
+
+    def __init__(self, a):
+        self.a, self.waves, self.took, self.runs = a, max(4, int(7 * a.scale)), [], 0
+        self.got = {name: {t: [] for t in self.LEVELS} for name in self.CASES}
+
+    def wave(self):
+        for name, (cmd, rounds) in self.CASES.items():
+            if not self.took:
+                self.run("none", cmd)
+            for _ in range(rounds):
+                for t in random.sample(self.LEVELS, len(self.LEVELS)):
+                    self.got[name][t].append(self.run(t, cmd))
+
+    def run(self, t, cmd):
+        """Milliseconds."""
+        env = dict(os.environ)
+        if t != "none":
+            self.runs += 1
+            env.update(LD_PRELOAD=self.a.lib, JITNESS_LEVEL=t, JITNESS_OUT="%s/start-%d.jitness" % (self.a.work, self.runs))
+        start = time.monotonic()
+        subprocess.run(cmd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return 1e3 * (time.monotonic() - start)
+
+    def table(self):
+        print("\nstart-up: ms from start to end, median and quartiles; added: in the same round")
+        for name, got in self.got.items():
+            for t, x in got.items():
+                d = [p - q for p, q in zip(x, got["none"])]
+                print("  %-28s %-6s %9.2f (%.2f..%.2f)  added %7.2f (%.2f..%.2f), %d rounds" % (
+                    (name, t, statistics.median(x)) + quartiles(x) + (statistics.median(d),) + quartiles(d) + (len(x),)))
+
+
+def measure(a, started):
+    """Once what was asked for, then again while it fits in the time: as often as a workload wants to, all of them in turns."""
+    works = [Long(a) if w == "long" else Startup(a) if w == "startup" else Bench(a, w) for w in a.workloads.split(",")]
+    go = works
+    while go:
+        for w in go:
+            if not w.took or time.monotonic() - started + w.took[-1] < 60 * a.minutes:
+                begin = time.monotonic()
+                w.wave()
+                w.took.append(time.monotonic() - begin)
+                print("%s, wave %d: %.0f s" % (w.name, len(w.took), w.took[-1]), flush=True)
+        go = [w for w in works if len(w.took) < w.waves and time.monotonic() - started + w.took[-1] < 60 * a.minutes]
+    for w in works:
+        w.table()
+    print("\n%.1f minutes" % ((time.monotonic() - started) / 60))
+    return {w.name: {t: {"samples": list(s.values()), "lost": w.lost_by(t), **w.facts[t]} for t, s in w.samples.items()}
+            for w in works if isinstance(w, Bench)}
 
 
 def main():
@@ -294,7 +367,8 @@ def main():
                    "what is too small for a difference of times")
     p.add_argument("--json", help="all samples")
     p.add_argument("--other", help="another build's libjitness.so: the levels that are measured are measured of it too, as other:LEVEL")
-    a = p.parse_args()
+    p.add_argument("--minutes", type=float, default=8, help="no workload is run again when these are over")
+    a, started = p.parse_args(), time.monotonic()
     a.tracers = a.tracers.split(",")
     a.tracers += ["other:" + x for x in LEVELS if a.other and x in a.tracers]
     a.other = a.other and os.path.abspath(a.other)
@@ -302,14 +376,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     random.seed(1)
     print("load %s, nsys: %s" % (os.getloadavg()[0], nsys()))
-    result = {}
-    for w in a.workloads.split(","):
-        if w == "long":
-            long_run(a)
-        elif w == "startup":
-            startup(a)
-        else:
-            result[w] = bench(a, w)
+    result = measure(a, started)
     if a.json:
         with open(a.json, "w") as f:
             json.dump(result, f)
