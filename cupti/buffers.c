@@ -42,6 +42,7 @@ static struct {
 	slot_list free;
 	slot_list spare_free;
 	slot_list done; /* delivered, newest first */
+	_Atomic uint32_t waiting; /* how many, about */
 	uint32_t taken; /* drain thread: delivered, oldest first; index + 1 */
 	void (*wake)(void);
 	bool may_refuse;
@@ -227,7 +228,7 @@ void buffers_request(uint8_t **buffer, size_t *size, size_t *max_records)
 void buffers_complete(CUcontext context, uint32_t stream, uint8_t *buffer, size_t size,
 		      size_t valid)
 {
-	uint32_t slot = slot_of(buffer);
+	uint32_t slot = slot_of(buffer), waiting;
 
 	(void)context;
 	(void)stream;
@@ -248,7 +249,8 @@ void buffers_complete(CUcontext context, uint32_t stream, uint8_t *buffer, size_
 	}
 	slots[slot].valid = (uint32_t)valid;
 	list_push(&pool.done, slot);
-	if (pool.wake)
+	waiting = atomic_fetch_add_explicit(&pool.waiting, 1, memory_order_relaxed) + 1;
+	if (pool.wake && (waiting >= WAKE_BUFFERS || buffers_ready() < WAKE_BUFFERS))
 		pool.wake();
 }
 
@@ -257,8 +259,10 @@ bool buffers_take(struct buffer *ret)
 	uint32_t slot;
 
 	if (!pool.taken) {
-		uint32_t at = list_take_all(&pool.done), next;
+		uint32_t at, next;
 
+		atomic_store_explicit(&pool.waiting, 0, memory_order_relaxed);
+		at = list_take_all(&pool.done);
 		/* Newest first becomes oldest first: records come out roughly in time order. */
 		while (at) {
 			next = atomic_load_explicit(&slots[at - 1].next, memory_order_relaxed);

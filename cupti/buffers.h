@@ -24,11 +24,18 @@
 #define BUFFER_BYTES (64u << 10)
 #define BUFFERS_MAX  4096 /* slots: 256 MiB at most */
 
+/*
+ * The drain thread is woken, before it looks on its own, for so many buffers or when fewer
+ * are ready: 5000 launches. Were it woken for each, waking up and falling asleep would be much
+ * of its work.
+ */
+#define WAKE_BUFFERS 16
+
 struct buffers_config {
 	size_t pool_bytes;  /* limit of the pool */
 	unsigned ahead;     /* buffers kept ready; half of them are touched at start */
 	bool may_refuse;    /* CUPTI 12.9 or newer: a NULL buffer means drop and count */
-	void (*wake)(void); /* called on delivery, on any thread; may be NULL */
+	void (*wake)(void); /* see WAKE_BUFFERS; called on any thread; may be NULL */
 };
 
 /* Before RegisterCallbacks. 0, or -1 with errno. A second call (forked child) starts afresh. */

@@ -16,16 +16,21 @@ static void wake(void)
 	atomic_fetch_add(&wakes, 1);
 }
 
-static void pool(size_t buffers, bool may_refuse)
+static void pool_ahead(size_t buffers, unsigned ahead, bool may_refuse)
 {
 	struct buffers_config config = {
 		.pool_bytes = buffers * BUFFER_BYTES,
-		.ahead = 4,
+		.ahead = ahead,
 		.may_refuse = may_refuse,
 		.wake = wake,
 	};
 
 	CHECK(!buffers_start(&config));
+}
+
+static void pool(size_t buffers, bool may_refuse)
+{
+	pool_ahead(buffers, 4, may_refuse);
 }
 
 static uint8_t *request(size_t *size)
@@ -76,6 +81,39 @@ TEST(buffers_come_back_in_order_and_clean)
 	p[0] = request(&size);
 	buffers_complete(NULL, 0, p[0], size, 0);
 	CHECK(!buffers_pending() && atomic_load(&wakes) == 3);
+}
+
+/* All that wait are taken, woken or not. */
+TEST(buffers_wake_for_many_or_when_few_are_ready)
+{
+	const int many = WAKE_BUFFERS, ready = 3 * many;
+	struct buffer b;
+	size_t size;
+
+	recording_start();
+	pool_ahead(4 * (size_t)many, 2 * (unsigned)ready, true);
+	CHECK(buffers_ready() == ready);
+	for (int round = 0; round < 2; round++) {
+		int taken = 0;
+
+		atomic_store(&wakes, 0);
+		for (int i = 1; i < many; i++)
+			buffers_complete(NULL, 0, request(&size), size, 8);
+		CHECK(!atomic_load(&wakes) && buffers_pending());
+		buffers_complete(NULL, 0, request(&size), size, 8);
+		CHECK(atomic_load(&wakes) == 1);
+		while (buffers_take(&b)) {
+			buffers_recycle(&b);
+			taken++;
+		}
+		CHECK(taken == many && buffers_ready() == ready);
+	}
+	/* Held by threads that fill them: none waits, but few are left. */
+	atomic_store(&wakes, 0);
+	for (int i = 0; i < ready - many; i++)
+		request(&size);
+	buffers_complete(NULL, 0, request(&size), size, 8);
+	CHECK(atomic_load(&wakes) == 1);
 }
 
 TEST(buffers_refuse_at_the_limit)
