@@ -17,7 +17,7 @@ export CUDA_CACHE_PATH=$work/cuda-cache CUPY_CACHE_DIR=$work/cupy TRITON_CACHE_D
 trap '[ -n "${KEEP:-}" ] || { cd /; rm -rf "$work"; }' EXIT
 
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1 >"$work/gpu"
-[ -s "$work/gpu" ] || [ -n "${FAKE_GPU:-}" ] || { echo "no GPU here"; exit 77; }
+[ -s "$work/gpu" ] || [ -n "${FAKE_GPU:-}" ] || { echo "nvidia-smi finds no GPU: run this on a machine with one"; exit 77; }
 
 find_dir() { # find_dir FILE: a directory that holds it, the toolkit's before Python packages'
 	local d

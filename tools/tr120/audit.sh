@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 export PATH=$PATH:/usr/local/cuda/bin LD_LIBRARY_PATH=$root/build/carry${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 gpu=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1)
-[ -n "$gpu" ] || [ -n "${FAKE_GPU:-}" ] || { echo "no GPU here"; exit 77; }
+[ -n "$gpu" ] || [ -n "${FAKE_GPU:-}" ] || { echo "nvidia-smi finds no GPU: run this on a machine with one"; exit 77; }
 # The slowest first: they decide when the last one ends.
 plan=(A4+A9 L3 A8s A5 A7 A6t A8 A6 L6 L4 A2 A3 E A1 L5 N1 N2)
 read -ra all <<<"${plan[*]//+/ }"

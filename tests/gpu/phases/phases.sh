@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 export PATH=$PATH:/usr/local/cuda/bin LD_LIBRARY_PATH=$root/build/carry${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 gpu=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1)
-[ -n "$gpu" ] || [ -n "${FAKE_GPU:-}" ] || { echo "no GPU here"; exit 77; }
+[ -n "$gpu" ] || [ -n "${FAKE_GPU:-}" ] || { echo "nvidia-smi finds no GPU: run this on a machine with one"; exit 77; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/jitness-phases.XXXXXX")
 out=${OUT:-$work/out}
 mkdir -p "$out" "$work/redacted"

@@ -4,7 +4,8 @@ For each workload one process per tracer is started; when all are ready, they ar
 batch. So the tracers are interleaved within seconds, and a drift of the machine meets all of them. A figure is the median
 over the rounds; "added" is the median over the rounds of (tracer - none) in the same round, with its quartiles; "x floor" is that
 against what the floor of the same level adds; "bytes/op": the trace's, per kernel (of a graph: at level node), copy and replay in
-it. New processes for each wave, since a process's own luck matters; as many waves as fit in the time.
+it; "cpu s": of the tracer's threads; "exit s": from the end of input until the process is gone. New processes for each wave,
+since a process's own luck matters; as many waves as fit in the time.
 """
 import argparse
 import contextlib
@@ -222,10 +223,12 @@ class Bench:
             self.apart.setdefault(c.tracer, []).append(statistics.median(c.samples))
             self.samples.setdefault(c.tracer, {}).update({(c.number, r): x for r, x in enumerate(c.samples)})
             self.longest.setdefault(c.tracer, []).extend(c.longest)
-            self.facts[c.tracer] = {"cpu": c.threads_cpu(), "peak": c.peak()}
-            c.leave()  # they end side by side
+            self.facts.setdefault(c.tracer, {}).update(cpu=c.threads_cpu(), peak=c.peak())
+            if self.took:  # one after the other takes longer; it was measured in the first wave
+                c.leave()
         for c in children:
-            c.end()
+            left = c.end()
+            self.facts[c.tracer].setdefault("exit", left)
             size, lost, counted = c.trace()
             self.lost.setdefault(c.tracer, []).append(lost)
             self.facts[c.tracer]["bytes"] = size / counted if counted else 0
@@ -235,20 +238,21 @@ class Bench:
         scale, unit = (1, "ns") if self.name in UNIT and self.name not in ("loads", "sets") else (1e3, "us")
         print("\n%s: %s per %s, %d rounds of %d in %d waves, %.0f s" % (
             self.name, unit, UNIT.get(self.name, "step"), len(none), self.units, len(self.took), sum(self.took)))
-        print("  %-16s %9s %19s %7s %9s %19s %8s %9s %9s %8s %7s %6s" % (
-            "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes/op", "peak MiB", "cpu s", "lost"))
+        print("  %-16s %9s %19s %7s %9s %19s %8s %9s %9s %8s %7s %7s %6s" % (
+            "tracer", "median", "quartiles", "ratio", "added", "quartiles", "x floor", "longest", "bytes/op", "peak MiB", "cpu s", "exit s",
+            "lost"))
         added = {t: [x - none[at] for at, x in s.items() if at in none] for t, s in self.samples.items()} if none else {}
         for t in [t for t in self.a.tracers if t in self.samples]:
             s, f = list(self.samples[t].values()), self.facts[t]
             d = added.get(t) or [0]
             floor = added.get("floor:" + t.removeprefix("other:").partition("/")[0])
             against = "%.2f" % (statistics.median(d) / statistics.median(floor)) if floor and statistics.median(floor) > 0 else "-"
-            print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.2f %8.0f %7.2f %6s" % (
+            print("  %-16s %9.1f %19s %7.3f %9.1f %19s %8s %9.1f %9.2f %8.0f %7.2f %7.3f %6s" % (
                 t, statistics.median(s) / scale, "%.1f..%.1f" % tuple(q / scale for q in quartiles(s)),
                 statistics.median([x / none[at] for at, x in self.samples[t].items() if at in none] or [0]) if none else 0,
                 statistics.median(d) / scale,
                 "%.1f..%.1f" % tuple(q / scale for q in quartiles(d)), against, max(self.longest[t]) / 1e3, f["bytes"], f["peak"],
-                f["cpu"], self.lost_by(t)))
+                f["cpu"], f["exit"], self.lost_by(t)))
         if none and len(self.apart["none"]) > 3:
             print("  of %d processes each, mean of their medians, added, and its 95 %% interval: %s" % (
                 len(self.apart["none"]), ", ".join(
