@@ -92,7 +92,8 @@ static void *flush_main(void *unused)
 		word_wait(&flush_word, seen, cfg.flush_ms);
 		if (atomic_load(&finish_step) != FINISH_ASKED) {
 			cupti_flush(false);
-			word_wake(&writer_word); /* what was delivered until now survives SIGKILL */
+			if (cupti_pending()) /* what was delivered until now survives SIGKILL */
+				word_wake(&writer_word);
 			process_clock();
 			stack_poll();
 		}

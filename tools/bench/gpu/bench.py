@@ -217,7 +217,7 @@ class Bench:
         if self.a.where:
             for c in children:
                 kept = len(c.samples)
-                print("  %s, wave %d: %s" % (c.tracer, len(self.took), c.where(self.units)), flush=True)
+                print("  %s, wave %d: %s" % (c.tracer, len(self.took) + 1, c.where(self.units)), flush=True)
                 del c.samples[kept:], c.longest[kept:]
         for c in children:
             self.apart.setdefault(c.tracer, []).append(statistics.median(c.samples))
@@ -307,18 +307,18 @@ class Startup:
     CASES = {"true": (["/bin/true"], 40),
              "python -c pass": ([sys.executable, "-c", "pass"], 8),
              "import torch, first kernel": ([sys.executable, "-c", "import torch; torch.ones(1, device='cuda').add_(1).item()"], 1)}
-    LEVELS = ("none", "churn", "graph")
+    UNDER = ("none", "churn", "graph")
 
     def __init__(self, a):
         self.a, self.waves, self.took, self.runs = a, max(4, int(7 * a.scale)), [], 0
-        self.got = {name: {t: [] for t in self.LEVELS} for name in self.CASES}
+        self.got = {name: {t: [] for t in self.UNDER} for name in self.CASES}
 
     def wave(self):
         for name, (cmd, rounds) in self.CASES.items():
             if not self.took:
                 self.run("none", cmd)
             for _ in range(rounds):
-                for t in random.sample(self.LEVELS, len(self.LEVELS)):
+                for t in random.sample(self.UNDER, len(self.UNDER)):
                     self.got[name][t].append(self.run(t, cmd))
 
     def run(self, t, cmd):
@@ -343,15 +343,16 @@ class Startup:
 def measure(a, started):
     """Once what was asked for, then again while it fits in the time: as often as a workload wants to, all of them in turns."""
     works = [Long(a) if w == "long" else Startup(a) if w == "startup" else Bench(a, w) for w in a.workloads.split(",")]
-    go = works
-    while go:
-        for w in go:
-            if not w.took or time.monotonic() - started + w.took[-1] < 60 * a.minutes:
-                begin = time.monotonic()
-                w.wave()
-                w.took.append(time.monotonic() - begin)
-                print("%s, wave %d: %.0f s" % (w.name, len(w.took), w.took[-1]), flush=True)
-        go = [w for w in works if len(w.took) < w.waves and time.monotonic() - started + w.took[-1] < 60 * a.minutes]
+
+    def fits(w):
+        return not w.took or len(w.took) < w.waves and time.monotonic() - started + w.took[-1] < 60 * a.minutes
+
+    while any(fits(w) for w in works):
+        for w in filter(fits, works):
+            begin = time.monotonic()
+            w.wave()
+            w.took.append(time.monotonic() - begin)
+            print("%s, wave %d: %.0f s" % (w.name, len(w.took), w.took[-1]), flush=True)
     for w in works:
         w.table()
     print("\n%.1f minutes" % ((time.monotonic() - started) / 60))
