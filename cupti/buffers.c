@@ -300,8 +300,7 @@ void buffers_replenish(void)
 
 bool buffers_pending(void)
 {
-	return (uint32_t)atomic_load_explicit(&pool.done, memory_order_acquire) ||
-	       __atomic_load_n(&pool.taken, __ATOMIC_RELAXED);
+	return (uint32_t)atomic_load_explicit(&pool.done, memory_order_relaxed);
 }
 
 int buffers_ready(void)

@@ -62,7 +62,7 @@ void buffers_recycle(const struct buffer *b);
 /* Drain thread only: touches new buffers while few are ready and the limit allows. */
 void buffers_replenish(void);
 
-/* Any thread: true when buffers_take() would find one. */
+/* Any thread: true when some were delivered that the drain thread has not begun to take. */
 bool buffers_pending(void);
 
 /* For tests: buffers ready to be handed out without a page fault. */

@@ -64,7 +64,7 @@ void cupti_flush(bool final);
  */
 size_t cupti_drain(size_t max_buffers);
 
-/* True when buffers wait for cupti_drain(). */
+/* Any thread. True when buffers were delivered that cupti_drain() has not begun to take. */
 bool cupti_pending(void);
 
 /* cuptiGetTimestamp (CLOCK_REALTIME domain), or 0. */
